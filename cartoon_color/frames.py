@@ -1,0 +1,136 @@
+"""The types that everything else speaks of: a frame, a shot, and what a film is like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Luma = NDArray[np.uint8] | NDArray[np.uint16]
+"""(H, W), code values exactly as decoded."""
+Chroma = NDArray[np.float32]
+"""(H, W, 2), CIELAB a and b (D65)."""
+RGB = NDArray[np.uint8]
+"""(H, W, 3), sRGB, full range."""
+
+ColorRange = Literal["limited", "full"]
+Matrix = Literal["bt601", "bt709", "bt2020"]
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """One picture at one time stamp. Stages give it a shot, a drawing and chroma; its luma never changes."""
+
+    luma: Luma
+    """(H, W) uint8 or uint16 code values (10-bit films use 0..1023), as decoded; read-only."""
+    pts: int
+    """Presentation time stamp, in ticks of `time_base`."""
+    time_base: Fraction
+    """Length of a tick in seconds."""
+    index: int
+    """Position among the decoded frames, from 0."""
+    duration: int = 0
+    """In ticks; 0 where the source doesn't say."""
+    shot: int = 0
+    """Number of the shot, from 0, growing by 1 at each cut."""
+    drawing: int = -1
+    """Index of the frame that first showed this drawing; equals `index` unless the frame is held."""
+    chroma: Chroma | None = None
+    """(H, W, 2) float32 CIELAB a, b; None before colorization; read-only."""
+
+    def __post_init__(self) -> None:
+        if self.luma.ndim != 2 or self.luma.dtype not in (np.uint8, np.uint16):
+            raise ValueError(
+                f"luma must be (H, W) uint8 or uint16, got {self.luma.shape = }, {self.luma.dtype = }"
+            )
+        object.__setattr__(self, "luma", _read_only(self.luma))
+        if self.drawing < 0:
+            object.__setattr__(self, "drawing", self.index)
+        if self.chroma is not None:
+            if self.chroma.shape != (*self.luma.shape, 2) or self.chroma.dtype != np.float32:
+                raise ValueError(
+                    f"chroma must be {(*self.luma.shape, 2)} float32, "
+                    f"got {self.chroma.shape = }, {self.chroma.dtype = }"
+                )
+            object.__setattr__(self, "chroma", _read_only(self.chroma))
+
+    @property
+    def held(self) -> bool:
+        """Whether the frame repeats an earlier drawing."""
+        return self.drawing != self.index
+
+    def with_(self, **changes: Any) -> Frame:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Consecutive frames between two cuts, half open: start <= index < stop."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"a shot needs 0 <= start < stop, got {self.start = }, {self.stop = }")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """A stream of the source other than the one to color."""
+
+    index: int
+    """Number within the source, as FFmpeg counts."""
+    kind: str
+    """video, audio, subtitle, data or attachment."""
+    codec: str
+    """FFmpeg's name of the codec; empty if unknown."""
+    language: str = ""
+    """ISO 639 code as the source spells it; empty if not given."""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a film is like; everything here is carried over to its colored copy."""
+
+    path: Path
+    width: int
+    height: int
+    time_base: Fraction
+    """Seconds a tick of the frames' time stamps."""
+    rate: Fraction | None
+    """Average frames per second; None where the container doesn't say. Never used for timing."""
+    frames: int | None
+    """Number of frames the container promises or that follows from duration and rate; an estimate, for progress only."""
+    sample_aspect: Fraction
+    """Width of a sample over its height; 1 where the source doesn't say."""
+    rotation: int
+    """Clockwise degrees a player turns the picture: 0, 90, 180 or 270."""
+    pixel_format: str
+    """FFmpeg's name of the decoded format."""
+    bit_depth: int
+    """Bits a luma sample, 8 to 16."""
+    color_range: ColorRange
+    """Range of the luma codes; unspecified counts as full for gray formats and yuvj, else as limited."""
+    matrix: Matrix
+    """From Y'CbCr to R'G'B'; unspecified counts as BT.601 up to 576 lines, BT.709 above."""
+    color_primaries: int
+    """FFmpeg's code (2 = unspecified), carried over."""
+    color_transfer: int
+    """FFmpeg's code (2 = unspecified), carried over."""
+    interlaced: bool
+    video_stream: int
+    """Number of the stream to color, as FFmpeg counts."""
+    other_streams: tuple[StreamInfo, ...] = field(default=())

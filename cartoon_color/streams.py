@@ -1,0 +1,91 @@
+"""Streams of frames: the contract of a stage, and the plumbing between stages.
+
+A stage is a callable from an iterator of frames to an iterator of frames. It keeps number, order, time stamps and
+luma, and may hold back at most `lookahead` frames. State resets at a cut (`frame.shot` changes).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from cartoon_color.frames import Frame
+
+T = TypeVar("T")
+
+
+class Stage(Protocol):
+    """One step between reading and writing."""
+
+    lookahead: int
+    """The most frames that the stage holds back."""
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]: ...
+
+
+def chain(frames: Iterator[Frame], stages: Iterable[Stage]) -> Iterator[Frame]:
+    """Pass `frames` through `stages`, the first one first."""
+    for stage in stages:
+        frames = stage(frames)
+    return frames
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items; the last one may be shorter."""
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size = }")
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def prefetched(items: Iterable[T], size: int) -> Iterator[T]:
+    """Draw `items` in a thread of its own, at most `size` ahead.
+
+    An exception in the thread is raised where the item would have come. Closing the generator stops the thread.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size = }")
+    waiting: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(maxsize=size)
+    stopped = threading.Event()
+
+    def put(entry: tuple[T | None, BaseException | None, bool]) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                if not put((item, None, False)):
+                    break
+            else:
+                put((None, None, True))
+        except BaseException as error:
+            put((None, error, True))
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=work, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error, last = waiting.get()
+            if error is not None:
+                raise error
+            if last:
+                return
+            yield item  # type: ignore[misc]
+    finally:
+        stopped.set()
+        thread.join()
