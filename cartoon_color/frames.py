@@ -134,3 +134,11 @@ class VideoInfo:
     video_stream: int
     """Number of the stream to color, as FFmpeg counts."""
     other_streams: tuple[StreamInfo, ...] = field(default=())
+    range_code: int = 0
+    """FFmpeg's code of the range (0 = unspecified), carried over."""
+    matrix_code: int = 2
+    """FFmpeg's code of the matrix (2 = unspecified), carried over."""
+    converted_from: str = ""
+    """RGB format of a film stored as such: its luma is computed, in `pixel_format`. Empty for Y'CbCr and gray."""
+    container: str = ""
+    """FFmpeg's name of the source's container, e.g. "matroska,webm"."""

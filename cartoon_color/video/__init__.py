@@ -1,0 +1,6 @@
+"""Films in and out: the only package that knows PyAV."""
+
+from cartoon_color.video.probe import probe
+from cartoon_color.video.read import read, read_color
+
+__all__ = ["probe", "read", "read_color"]
