@@ -1,0 +1,166 @@
+"""Frozen settings with their defaults, which live here and nowhere else.
+
+The docstring under a field is the help that the command line prints for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cartoon_color.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """What a network is built from; stored with its weights."""
+
+    width: float = 1.0
+    """Factor on the number of channels of every layer."""
+    temperature: float = 0.6
+    """Of the annealed mean over the ab bins: 1 is the expectation, lower is livelier."""
+    input_size: int = 256
+    """Height and width in pixels of the pictures that the network sees; every film is resized to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How a network is trained."""
+
+    epochs: int = 30
+    """Passes over the training pictures."""
+    batch: int = 16
+    """Pictures per update."""
+    crop: int = 224
+    """Height and width in pixels of the random crops."""
+    learning_rate: float = 2e-3
+    """Peak rate of AdamW; warmed up over the first 3 % of the updates, then lowered along a cosine."""
+    weight_decay: float = 0.05
+    average: float = 0.998
+    """Decay per update of the moving average of the weights, which is what gets saved."""
+    seed: int = 0
+    workers: int = 2
+    """Processes that read pictures; 0 reads in the training process."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreditsProfile:
+    """What a show's credits look like: text on a plain background (thesis 4.1.3; the numbers are Rumcajs's)."""
+
+    background_hue: tuple[float, float] = (190.0, 260.0)
+    """Least and greatest hue of the background in degrees."""
+    background_saturation: float = 250.0
+    """Least saturation of the background, of 255."""
+    background_share: float = 0.8
+    """The background holds more than this share of the pixels; 0.5 to 1."""
+    text_hue: tuple[float, float] = (190.0, 250.0)
+    """Least and greatest hue of the text in degrees."""
+    text_saturation: float = 120.0
+    """Greatest saturation of the text, of 255."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        for name in ("background_hue", "text_hue"):
+            low, high = getattr(self, name)
+            if not 0 <= low < high <= 360:
+                problems.append(f"{name} must be two rising degrees within 0 to 360, not {[low, high]}")
+        for name in ("background_saturation", "text_saturation"):
+            if not 0 < getattr(self, name) < 255:
+                problems.append(f"{name} must lie between 0 and 255, not {getattr(self, name)}")
+        if not 0.5 < self.background_share < 1:
+            problems.append(f"background_share must lie between 0.5 and 1, not {self.background_share}")
+        if problems:
+            raise SettingsError("credits: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class ShotSettings:
+    """When a change of the picture counts as a cut; measured on luma thumbnails of 64x48, in 8-bit codes."""
+
+    ratio: float = 3.0
+    """How many times more the picture has to change than it does in the frames around."""
+    change: float = 10.0
+    """Least mean absolute difference across a cut."""
+    histogram: float = 3.0
+    """Least distance between the luma histograms across a cut: the mean shift of a pixel in rank order."""
+    correlation: float = 0.75
+    """Pictures that correlate by this much or more are the same picture, whatever their brightness."""
+    min_length: int = 6
+    """Frames before the next cut is looked for."""
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} must be above 0, not {getattr(self, name)}"
+            for name in ("ratio", "change", "histogram", "correlation", "min_length")
+            if not getattr(self, name) > 0
+        ]
+        if problems:
+            raise SettingsError("shots: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSettings:
+    """When a frame repeats the drawing before it."""
+
+    threshold: float = 64.0
+    """Greatest mean squared luma difference, in 8-bit codes, of any block to the first frame of the drawing."""
+    block: int = 16
+    """Height and width of a block in pixels."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.threshold >= 0:
+            problems.append(f"threshold must be at least 0, not {self.threshold}")
+        if self.block < 1:
+            problems.append(f"block must be at least 1, not {self.block}")
+        if problems:
+            raise SettingsError("held frames: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSettings:
+    """How training pictures are taken out of an episode (thesis 4.1)."""
+
+    threshold: float = 20.0
+    """A frame is kept when its mean squared difference to the last kept frame exceeds this (thesis eq. 4.1)."""
+    channels: Literal["rgb", "luma"] = "rgb"
+    """What is compared: 8-bit RGB, the mean being over pixels and channels, or luma in 8-bit codes."""
+    size: int = 256
+    """Height and width of the training pictures in pixels; the aspect ratio of the film is not kept."""
+    fade_keep: int = 3
+    """Frames that are left of a fade of the cartoon beside credits."""
+    allow_gray: bool = False
+    """Whether an episode without color is accepted."""
+    deinterlace: bool = False
+    """Whether an interlaced episode is accepted, and one frame made of two fields (bwdif)."""
+    shots: ShotSettings = field(default_factory=ShotSettings)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.threshold >= 0:
+            problems.append(f"threshold must be at least 0, not {self.threshold}")
+        if self.channels not in ("rgb", "luma"):
+            problems.append(f"channels must be rgb or luma, not {self.channels}")
+        if self.size < 16:
+            problems.append(f"size must be at least 16, not {self.size}")
+        if self.fade_keep < 0:
+            problems.append(f"fade_keep must be at least 0, not {self.fade_keep}")
+        if problems:
+            raise SettingsError("extract: " + "; ".join(problems))
+
+
+Codec = Literal["x264", "x265", "svtav1", "ffv1", "prores"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """How the colored film is encoded; checked against the codec and the film when the output is opened."""
+
+    codec: Codec = "x264"
+    """x264, x265, svtav1 (small files), ffv1 (lossless) or prores (editing)."""
+    crf: int | None = None
+    """Quality, lower is better and larger; unset: 16 for x264, 18 for x265, 22 for svtav1. Not for ffv1 and prores."""
+    preset: str | None = None
+    """Speed against size; unset: medium for x264 and x265, 6 for svtav1; for prores the profile, by subsampling."""
+    pixel_format: str | None = None
+    """FFmpeg's name of the pixel format; unset: depth and subsampling of the source, 4:2:0 where that is enough."""
