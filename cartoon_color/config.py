@@ -5,10 +5,24 @@ The docstring under a field is the help that the command line prints for it.
 
 from __future__ import annotations
 
+import ast
+import inspect
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from cartoon_color.errors import SettingsError
+
+
+def help_of(settings: type, name: str) -> str:
+    """The docstring under a field, on one line, for the command line's help."""
+    body = ast.parse(inspect.getsource(settings)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    for field_, docstring in pairwise(body.body):
+        if isinstance(field_, ast.AnnAssign) and isinstance(field_.target, ast.Name) and field_.target.id == name:
+            if isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant):
+                return " ".join(str(docstring.value.value).split())
+    raise LookupError(f"{settings.__name__}.{name} has no docstring")
 
 
 @dataclass(frozen=True, slots=True)

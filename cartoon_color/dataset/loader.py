@@ -1,0 +1,124 @@
+"""From extracted pictures to training examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cartoon_color import color
+from cartoon_color.errors import InputError
+from cartoon_color.frames import RGB
+
+OUTPUT_STRIDE = 4
+"""Networks predict color at this fraction of their input's size (thesis section 5.1)."""
+
+_MATRIX_WEIGHTS = np.array(color.LUMA_WEIGHTS["bt601"], np.float32)
+
+
+def list_pictures(dataset: Path, episodes: Sequence[str]) -> list[Path]:
+    """The extracted pictures of some episodes, in order; InputError where an episode has none."""
+    pictures = []
+    for episode in episodes:
+        found = sorted((dataset / "frames" / episode).glob("*.png"))
+        if not found:
+            raise InputError(
+                f"there are no pictures of the episode {episode!r} in {dataset}; "
+                "extract it first: cartoon-color extract --manifest MANIFEST --out DATASET"
+            )
+        pictures += found
+    return pictures
+
+
+def read_picture(path: Path) -> RGB:
+    """One extracted picture, (H, W, 3) uint8."""
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise InputError(f"{path} can't be read as a picture; delete its episode's index and extract it again")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def example(rgb: RGB, luma: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    """What a network sees and what it should say.
+
+    Args:
+        rgb: (H, W, 3), the true color.
+        luma: (H, W) float32, 0..1: the gray picture.
+
+    Returns:
+        L* of the gray picture (1, H, W), 0..100; a, b of the true color, averaged down to (2, H / 4, W / 4).
+    """
+    height, width = luma.shape
+    lab = color.rgb_to_lab(rgb)
+    ab = cv2.resize(
+        np.ascontiguousarray(lab[..., 1:]),
+        (width // OUTPUT_STRIDE, height // OUTPUT_STRIDE),
+        interpolation=cv2.INTER_AREA,
+    )
+    return (
+        torch.from_numpy(color.gray_lightness(luma)[None]),
+        torch.from_numpy(np.ascontiguousarray(ab.transpose(2, 0, 1))),
+    )
+
+
+class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
+    """Random views of extracted pictures, as a black-and-white film might show them.
+
+    A view is a square cut of 5/8 to all of the picture, scaled to `crop`, mirrored at random. Its gray comes from a
+    random mix of R, G and B near BT.601's (films before 1930 hardly saw red), through a random gamma and contrast, with
+    grain and blur. The color stays what it was.
+    """
+
+    def __init__(self, pictures: Sequence[Path], crop: int, seed: int) -> None:
+        self.pictures = pictures
+        self.crop = crop
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((self.seed, self.epoch, item))
+        rgb = read_picture(self.pictures[item])
+        side = min(rgb.shape[:2])
+        side = int(rng.integers(side * 5 // 8, side + 1))
+        top, left = (int(rng.integers(0, size - side + 1)) for size in rgb.shape[:2])
+        rgb = rgb[top : top + side, left : left + side]
+        method = cv2.INTER_AREA if side > self.crop else cv2.INTER_LINEAR
+        rgb = np.asarray(cv2.resize(rgb, (self.crop, self.crop), interpolation=method), np.uint8)
+        if rng.random() < 0.5:
+            rgb = np.ascontiguousarray(rgb[:, ::-1])
+        return example(rgb, _black_and_white(rgb, rng))
+
+
+def _black_and_white(rgb: RGB, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A gray film's view of a color picture: (H, W) float32, 0..1."""
+    mix = _MATRIX_WEIGHTS * (1 + rng.uniform(-0.25, 0.25, 3).astype(np.float32))
+    luma = rgb.astype(np.float32) @ (mix / mix.sum() / np.float32(255))
+    luma = luma ** np.float32(np.exp(rng.normal(0, 0.12)))
+    luma = 0.5 + (luma - 0.5) * np.float32(rng.uniform(0.85, 1.1)) + np.float32(rng.normal(0, 0.03))
+    if rng.random() < 0.3:
+        luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), rng.uniform(0.4, 1.2)), np.float32)
+    luma += rng.standard_normal(luma.shape, np.float32) * np.float32(rng.uniform(0, 0.02))
+    return np.clip(luma, 0, 1)
+
+
+class PlainPictures(Dataset[tuple[Tensor, Tensor]]):
+    """Extracted pictures as they are, for measuring: their gray is their BT.601 luma in 8 bits."""
+
+    def __init__(self, pictures: Sequence[Path]) -> None:
+        self.pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        rgb = read_picture(self.pictures[item])
+        return example(rgb, color.luma_of_rgb(rgb, "bt601").astype(np.float32) / np.float32(255))

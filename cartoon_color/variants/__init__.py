@@ -1,0 +1,22 @@
+"""The registry: every model of the study, by name.
+
+To add one, write a file that ends in a `VARIANT`, and list it here. Commands, tests and documents follow this list.
+"""
+
+from __future__ import annotations
+
+from cartoon_color.config import NetworkSettings
+from cartoon_color.errors import SettingsError
+from cartoon_color.variants import compact
+from cartoon_color.variants.base import Colorizer, Model, Prediction, Variant
+
+VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (compact.VARIANT,)}
+
+__all__ = ["VARIANTS", "Colorizer", "Model", "Prediction", "Variant", "build"]
+
+
+def build(name: str, settings: NetworkSettings) -> Model:
+    """A freshly initialized model; SettingsError for a name that is not in the registry."""
+    if name not in VARIANTS:
+        raise SettingsError(f"there is no variant {name!r}; choose one of: {', '.join(VARIANTS)}")
+    return Model(VARIANTS[name], settings)

@@ -1,0 +1,80 @@
+"""What every variant has in common: what it predicts, and how it is described."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from cartoon_color.config import NetworkSettings
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Color of a batch of pictures, at the network's output size (h, w)."""
+
+    ab: Tensor
+    """(N, 2, h, w) float32, CIELAB a, b."""
+    logits: Tensor | None = None
+    """(N, 313, h, w) float32, their softmax is the distribution over `color.AB_BINS`; None from variants that predict
+    a, b directly."""
+
+
+class Colorizer(Protocol):
+    """Anything that colors: a network with its head, or an ensemble of them."""
+
+    def __call__(self, lightness: Tensor) -> Prediction:
+        """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction at a quarter of the size."""
+        ...
+
+
+class Head(Protocol):
+    """What the last layer's numbers mean."""
+
+    channels: int
+    """Number of output channels of the network."""
+
+    def loss(self, output: Tensor, ab: Tensor) -> Tensor:
+        """Mean training loss: output (N, channels, h, w), true ab (N, 2, h, w), both float32."""
+        ...
+
+    def predict(self, output: Tensor) -> Prediction:
+        """Decode the network's output (N, channels, h, w)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model of the study, by name."""
+
+    name: str
+    summary: str
+    """One sentence."""
+    source: str
+    """Paper, section, or 'this project'."""
+    network: Callable[[NetworkSettings, int], nn.Module]
+    """Builds the network from its settings and the number of output channels; maps (N, 1, H, W) lightness / 100 to
+    (N, channels, H / 4, W / 4)."""
+    head: Callable[[NetworkSettings], Head]
+
+
+class Model(nn.Module):
+    """A variant's network with its head: a trainable Colorizer."""
+
+    def __init__(self, variant: Variant, settings: NetworkSettings) -> None:
+        super().__init__()
+        self.variant = variant
+        self.settings = settings
+        self.head = variant.head(settings)
+        self.network = variant.network(settings, self.head.channels)
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        """The head's raw input: (N, 1, H, W) L* 0..100 to (N, channels, H / 4, W / 4)."""
+        output: Tensor = self.network(lightness * 0.01)
+        return output
+
+    def colorize(self, lightness: Tensor) -> Prediction:
+        """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction at a quarter of the size."""
+        return self.head.predict(self(lightness).float())

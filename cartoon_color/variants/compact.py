@@ -1,0 +1,72 @@
+"""`compact`: a small U-shaped network that runs on a laptop."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cartoon_color.config import NetworkSettings
+from cartoon_color.variants.base import Variant
+from cartoon_color.variants.heads import HistogramHead
+
+_CHANNELS = (24, 56, 96, 144, 176)
+"""At 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's size, for width 1."""
+
+
+def _conv(channels: int, out: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)
+    )
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions beside an identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _conv(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.relu(features + self.second(self.first(features)))
+
+
+class CompactNetwork(nn.Module):
+    """Down to 1/32 for wide context, back up to 1/4 with sums across; any input size."""
+
+    def __init__(self, settings: NetworkSettings, out: int) -> None:
+        super().__init__()
+        half, *sizes = (max(8, round(channels * settings.width / 8) * 8) for channels in _CHANNELS)
+        self.stem = nn.Sequential(_conv(1, half, 2), _conv(half, sizes[0], 2), _Residual(sizes[0]))
+        self.down = nn.ModuleList(
+            nn.Sequential(_conv(before, after, 2), _Residual(after))
+            for before, after in zip(sizes, sizes[1:], strict=False)
+        )
+        self.middle = _Residual(sizes[-1])
+        steps = list(zip(sizes[:0:-1], sizes[-2::-1], strict=True))
+        self.across = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in steps)
+        self.up = nn.ModuleList(_Residual(after) for _, after in steps)
+        self.last = nn.Sequential(_Residual(sizes[0]), nn.Conv2d(sizes[0], 2 * sizes[0], 1), nn.ReLU(inplace=True))
+        self.predict = nn.Conv2d(2 * sizes[0], out, 1)
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        features = self.stem(lightness - 0.5)
+        skips = []
+        for stage in self.down:
+            skips.append(features)
+            features = stage(features)
+        features = self.middle(features)
+        for across, up, skip in zip(self.across, self.up, reversed(skips), strict=True):
+            wider = functional.interpolate(across(features), size=skip.shape[2:], mode="bilinear")
+            features = up(wider + skip)
+        output: Tensor = self.predict(self.last(features))
+        return output
+
+
+VARIANT = Variant(
+    name="compact",
+    summary="A U-shaped network of 2.8 M parameters over 313 ab bins, small enough for a laptop's CPU.",
+    source="this project",
+    network=CompactNetwork,
+    head=lambda settings: HistogramHead(settings.temperature),
+)
