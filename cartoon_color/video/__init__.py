@@ -2,5 +2,6 @@
 
 from cartoon_color.video.probe import probe
 from cartoon_color.video.read import read, read_color
+from cartoon_color.video.write import Writer
 
-__all__ = ["probe", "read", "read_color"]
+__all__ = ["Writer", "probe", "read", "read_color"]

@@ -61,6 +61,12 @@ class Layout:
         return self.rgb or self.gray or self.name.startswith("yuvj")
 
 
+def subsampling(name: str) -> str:
+    """444, 422, 420, 411, 440 or 410: how chroma is subsampled in FFmpeg's format `name`; empty for other ways."""
+    form = VideoFormat(name, 8, 8)
+    return _SUBSAMPLING.get((form.chroma_width(), form.chroma_height()), "")
+
+
 @lru_cache
 def layout(name: str) -> Layout:
     """The layout of FFmpeg's format `name`.
@@ -72,8 +78,8 @@ def layout(name: str) -> Layout:
     form = VideoFormat(name, 8, 8)
     components = form.components
     depth = max(8, components[0].bits) if components else 0
-    subsampling = _SUBSAMPLING.get((form.chroma_width(8), form.chroma_height(8)))
-    unsupported = not components or depth > 16 or subsampling is None or form.is_bayer or name.startswith("xyz")
+    chroma = subsampling(name)
+    unsupported = not components or depth > 16 or not chroma or form.is_bayer or name.startswith("xyz")
     if unsupported or "f16" in name or "f32" in name:
         raise InputError(
             f"luma can't be taken from pixel format {name}; allowed are Y'CbCr, gray and RGB formats of 8 to 16 bits; "
@@ -83,7 +89,7 @@ def layout(name: str) -> Layout:
     gray = not rgb and len(components) < 3
     direct = not rgb and components[0].bits >= 8 and all(part.plane != 0 for part in components[1:])
     tail = "" if depth == 8 else f"{depth}le"
-    planar = f"gray{tail}" if gray else f"gbrp{tail}" if rgb else f"yuv{subsampling}p{tail}"
+    planar = f"gray{tail}" if gray else f"gbrp{tail}" if rgb else f"yuv{chroma}p{tail}"
     if name.startswith("yuvj"):
         # The same bytes as yuv4xxp; swscale would change the range.
         planar = name
