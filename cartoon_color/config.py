@@ -19,9 +19,11 @@ def help_of(settings: type, name: str) -> str:
     body = ast.parse(inspect.getsource(settings)).body[0]
     assert isinstance(body, ast.ClassDef)
     for field_, docstring in pairwise(body.body):
-        if isinstance(field_, ast.AnnAssign) and isinstance(field_.target, ast.Name) and field_.target.id == name:
-            if isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant):
-                return " ".join(str(docstring.value.value).split())
+        match field_, docstring:
+            case ast.AnnAssign(target=ast.Name(id=found)), ast.Expr(value=ast.Constant(value=str(text))) if (
+                found == name
+            ):
+                return " ".join(text.split())
     raise LookupError(f"{settings.__name__}.{name} has no docstring")
 
 
@@ -50,9 +52,11 @@ class TrainingSettings:
     learning_rate: float = 2e-3
     """Peak rate of AdamW; warmed up over the first 3 % of the updates, then lowered along a cosine."""
     weight_decay: float = 0.05
+    """Of AdamW."""
     average: float = 0.998
     """Decay per update of the moving average of the weights, which is what gets saved."""
     seed: int = 0
+    """Of the initial weights, the order of the pictures, and their views."""
     workers: int = 2
     """Processes that read pictures; 0 reads in the training process."""
 
@@ -99,13 +103,15 @@ class ShotSettings:
     """Least distance between the luma histograms across a cut: the mean shift of a pixel in rank order."""
     correlation: float = 0.75
     """Pictures that correlate by this much or more are the same picture, whatever their brightness."""
+    unlike: float = 0.4
+    """Pictures that correlate by less than this need no distance between their histograms."""
     min_length: int = 6
     """Frames before the next cut is looked for."""
 
     def __post_init__(self) -> None:
         problems = [
             f"{name} must be above 0, not {getattr(self, name)}"
-            for name in ("ratio", "change", "histogram", "correlation", "min_length")
+            for name in ("ratio", "change", "histogram", "correlation", "unlike", "min_length")
             if not getattr(self, name) > 0
         ]
         if problems:

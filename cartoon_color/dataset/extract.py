@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from cartoon_color import __version__
 from cartoon_color.config import CreditsProfile, ExtractSettings
 from cartoon_color.dataset.index import EpisodeFiles, Row, read_fingerprint, write_atomically, write_rows
-from cartoon_color.dataset.manifest import Episode, is_folder_name, repeated_names
+from cartoon_color.dataset.manifest import Episode, is_folder_name, load_manifest, repeated_names
+from cartoon_color.dataset.pictures import AHEAD, Picture, PicturePool
 from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.frames import RGB, Frame, VideoInfo
-from cartoon_color.stages.credits import CreditsVerdict, faded_beside_credits, judge_credits
+from cartoon_color.stages.credits import faded_beside_credits
 from cartoon_color.stages.dedup import UniqueFrames
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import prefetched
@@ -32,18 +28,12 @@ from cartoon_color.video import probe, read_color
 
 REVISION = 1
 """Grows when the same settings would give other pictures than before, so that data sets are made anew."""
-AHEAD = 8
-"""Frames that are decoded ahead, and pictures that wait to be written."""
-GRAY_SPREAD = 3.0
-"""Codes between the greatest and the least channel, as a mean, below which a picture has no color."""
-_THUMBNAIL = (16, 16)
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
-"""Measured on a 256x256 film picture: 5 ms and 84 kB, where OpenCV's defaults take 8 ms for 83 kB."""
+_PICTURE_NAME = re.compile(r"\d{6,}\.png(\.part)?")
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractSummary:
-    """What came out of an episode; `dataclasses.asdict` makes JSON of it."""
+    """What came out of an episode."""
 
     episode: str
     frames: int
@@ -59,12 +49,55 @@ class ExtractSummary:
     skipped: bool
     """Whether an earlier run had done it."""
 
+    def __str__(self) -> str:
+        took = "unchanged since an earlier run" if self.skipped else f"{self.seconds:.1f} s"
+        return (
+            f"{self.episode}: {self.kept} pictures of {self.frames} frames ({self.duplicates} duplicates, "
+            f"{self.credits} credits, {self.fades} in fades), {self.shots} shots, {took}"
+        )
 
-def check_names(episodes: Iterable[Episode]) -> None:
-    """SettingsError if two episodes have the same name, and so would share a folder."""
-    problems = repeated_names(episodes)
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary of numbers and texts."""
+        return asdict(self)
+
+
+def choose_episodes(
+    names: Sequence[str], manifest: Path | None = None, films: Path | None = None
+) -> tuple[tuple[Episode, ...], CreditsProfile | None]:
+    """The episodes to extract, all of them there, and what their credits look like.
+
+    Args:
+        names: films, or names of the manifest's episodes; none for all of the manifest's but the secondary ones, which
+            have no color to learn from.
+        manifest: the manifest; without one, every name is a film, named like its file, and credits are kept.
+        films: the folder of the manifest's films; the manifest's own by default.
+
+    Raises:
+        SettingsError: if nothing is chosen, if a name is unknown, or if two episodes have the same.
+        InputError: if a film is missing.
+    """
+    show = None if manifest is None else load_manifest(manifest, films)
+    known = {} if show is None else {episode.name: episode for episode in show.episodes}
+    chosen, problems = [], []
+    for name in names:
+        if name in known:
+            chosen.append(known[name])
+        elif show is None or Path(name).is_file():
+            chosen.append(Episode.of(Path(name)))
+        else:
+            problems.append(f"{name} is neither a film nor an episode of {manifest}; it has {', '.join(known)}")
+    if show is not None and not names:
+        chosen += show.of_role("train", "validation", "test")
+    if not chosen and not problems:
+        problems.append("there is nothing to extract; give films, or a manifest with episodes in color")
+    repeated = repeated_names(chosen)
+    if repeated:
+        problems += [*repeated, "rename a film, or name the episodes in a manifest"]
     if problems:
-        raise SettingsError("; ".join(problems) + "; rename a file, or name the episodes in a manifest")
+        raise SettingsError("; ".join(problems))
+    for episode in chosen:
+        episode.film()
+    return tuple(chosen), None if show is None else show.credits
 
 
 def extract(
@@ -104,7 +137,7 @@ def extract(
     files = EpisodeFiles(Path(out), episode.name)
     wanted = _recipe(episode, settings, profile)
     with _writing(files):
-        if (earlier := _finished(files, film, wanted)) is not None:
+        if (earlier := _finished(files, film, episode.sha256, wanted)) is not None:
             return ExtractSummary(episode.name, **earlier, seconds=time.monotonic() - started, skipped=True)
         source = _describe(film, _sha256(film))
         if episode.sha256 and source["sha256"] != episode.sha256:
@@ -116,11 +149,14 @@ def extract(
         # The fingerprint goes first and comes last, so that half a run never passes for a whole one.
         files.fingerprint.unlink(missing_ok=True)
         files.rows.unlink(missing_ok=True)
-        if files.pictures.exists():
-            shutil.rmtree(files.pictures)
+        _clear(files)
         files.pictures.mkdir(parents=True)
         files.rows.parent.mkdir(exist_ok=True)
-        rows = _extract(info, episode, files, settings, profile, progress, workers)
+        try:
+            rows = _extract(info, episode, files, settings, profile, progress, workers)
+        except BaseException:
+            _clear(files)
+            raise
         write_rows(files.rows, rows)
         counts = _count(rows)
         fingerprint = wanted | {
@@ -133,6 +169,20 @@ def extract(
         }
         write_atomically(files.fingerprint, (json.dumps(fingerprint, indent=2, ensure_ascii=False) + "\n").encode())
     return ExtractSummary(episode.name, **counts, seconds=time.monotonic() - started, skipped=False)
+
+
+def _clear(files: EpisodeFiles) -> None:
+    """Remove the pictures of an earlier run, whole or half, and nothing else."""
+    if not files.pictures.is_dir():
+        return
+    for path in files.pictures.iterdir():
+        if not _PICTURE_NAME.fullmatch(path.name):
+            raise OutputError(
+                f"{files.pictures} holds {path.name}, which is no extracted picture; "
+                "move it away, or give another folder for the data set"
+            )
+        path.unlink()
+    files.pictures.rmdir()
 
 
 @contextmanager
@@ -159,7 +209,7 @@ def _recipe(episode: Episode, settings: ExtractSettings, profile: CreditsProfile
     return result
 
 
-def _finished(files: EpisodeFiles, film: Path, wanted: dict[str, Any]) -> dict[str, int] | None:
+def _finished(files: EpisodeFiles, film: Path, sha256: str, wanted: dict[str, Any]) -> dict[str, int] | None:
     """The counts of an earlier run with the same outcome; None if there is none, or its pictures are incomplete."""
     found = read_fingerprint(files.fingerprint)
     if found is None or any(found.get(key) != value for key, value in wanted.items()):
@@ -167,7 +217,7 @@ def _finished(files: EpisodeFiles, film: Path, wanted: dict[str, Any]) -> dict[s
     try:
         counts = {name: int(found["counts"][name]) for name in _count([])}
         recorded = found["source"]
-        if {**_describe(film, recorded["sha256"]), "mtime_ns": 0} != {**recorded, "mtime_ns": 0}:
+        if {**_describe(film, sha256 or recorded["sha256"]), "mtime_ns": 0} != {**recorded, "mtime_ns": 0}:
             return None
         changed = recorded["mtime_ns"]
     except (KeyError, TypeError, ValueError):
@@ -217,88 +267,32 @@ def _extract(
     workers: int,
 ) -> list[Row]:
     """Write the pictures; the rows tell what became of each frame."""
-    unique = UniqueFrames(settings.threshold * (4.0 ** (info.bit_depth - 8) if settings.channels == "luma" else 1))
-    scale = 4.0 ** (8 - info.bit_depth) if settings.channels == "luma" else 1.0
-    seen: list[tuple[Frame, float | None]] = []
-    made: dict[int, _Picture] = {}
+    # Rows speak of 8-bit codes, whatever the film has.
+    unit = 4.0 ** (info.bit_depth - 8) if settings.channels == "luma" else 1.0
+    unique = UniqueFrames(settings.threshold * unit)
+    rows: list[Row] = []
     with (
-        closing(prefetched(_part(info, episode.frames, settings.deinterlace), AHEAD)) as source,  # type: ignore[type-var]  # it is a generator
-        _Pool(workers, made) as pool,
+        closing(prefetched(_part(info, episode.frames, settings.deinterlace), AHEAD)) as source,  # type: ignore[type-var]
+        PicturePool(files, settings.size, profile, workers) as pool,
     ):
         for frame, rgb in _with_shots(source, DetectShots(settings.shots, bit_depth=info.bit_depth)):
             keep, distance = unique.consider(rgb if settings.channels == "rgb" else frame.luma)
             if keep:
-                pool.submit(frame.index, _make, rgb, files.picture(frame.index), settings.size, profile)
-            # The picture itself is not needed any more: an episode's would fill the memory.
-            seen.append((frame.with_(luma=_NO_LUMA), None if distance is None else distance * scale))
+                pool.submit(frame.index, rgb)
+            distance = None if distance is None else distance / unit
+            rows.append(Row(frame.index, frame.pts, frame.time_base, "duplicate", distance, None, None, frame.shot))
             if progress is not None:
-                progress(len(seen))
-    _check_pictures(seen, list(made.values()), info, episode, settings)
-    order = sorted(made)
+                progress(len(rows))
+    made = pool.made
+    _check_pictures(len(rows), list(made.values()), info, episode, settings)
+    order = list(made)
     faded = faded_beside_credits(
         [made[index].thumbnail for index in order], [made[index].credits for index in order], settings.fade_keep
     )
     fades = {order[position] for position in faded}
     for index in fades:
         files.picture(index).unlink()
-    return [_row(frame, distance, made.get(frame.index), frame.index in fades) for frame, distance in seen]
-
-
-_NO_LUMA = np.zeros((1, 1), np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """What is remembered of a frame that is no duplicate."""
-
-    verdict: CreditsVerdict | None
-    thumbnail: NDArray[np.uint8]
-    """(16, 16, 3), RGB."""
-    colored: bool
-
-    @property
-    def credits(self) -> bool:
-        return self.verdict is not None and self.verdict.credits
-
-
-def _make(rgb: RGB, path: Path, size: int, profile: CreditsProfile | None) -> _Picture:
-    """Scale a frame, write it unless it shows credits, and tell what it is like."""
-    small = np.asarray(cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
-    verdict = None if profile is None else judge_credits(small, profile)
-    if verdict is None or not verdict.credits:
-        _, encoded = cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), _PNG)
-        write_atomically(path, encoded.tobytes())
-    thumbnail = np.asarray(cv2.resize(small, _THUMBNAIL, interpolation=cv2.INTER_AREA), np.uint8)
-    spread = thumbnail.max(axis=2).astype(np.float32) - thumbnail.min(axis=2)
-    return _Picture(verdict, thumbnail, colored=float(spread.mean()) >= GRAY_SPREAD)
-
-
-class _Pool:
-    """Threads that make pictures, with at most `AHEAD` of them waiting."""
-
-    def __init__(self, workers: int, made: dict[int, _Picture]) -> None:
-        self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="pictures")
-        self._waiting: deque[tuple[int, Future[_Picture]]] = deque()
-        self._made = made
-
-    def __enter__(self) -> _Pool:
-        return self
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        try:
-            if kind is None:
-                self._collect(0)
-        finally:
-            self._pool.shutdown(cancel_futures=True)
-
-    def submit(self, index: int, make: Callable[..., _Picture], *arguments: Any) -> None:
-        self._waiting.append((index, self._pool.submit(make, *arguments)))
-        self._collect(AHEAD)
-
-    def _collect(self, left: int) -> None:
-        while len(self._waiting) > left:
-            index, future = self._waiting.popleft()
-            self._made[index] = future.result()
+    return [_decided(row, made[row.index], row.index in fades) if row.index in made else row for row in rows]
 
 
 def _part(info: VideoInfo, part: tuple[int, int] | None, deinterlace: bool) -> Iterator[tuple[Frame, RGB]]:
@@ -322,31 +316,25 @@ def _with_shots(source: Iterator[tuple[Frame, RGB]], shots: DetectShots) -> Iter
 
 
 def _check_pictures(
-    seen: list[Any], pictures: list[_Picture], info: VideoInfo, episode: Episode, settings: ExtractSettings
+    frames: int, pictures: list[Picture], info: VideoInfo, episode: Episode, settings: ExtractSettings
 ) -> None:
-    if episode.frames is not None and len(seen) != episode.frames[1] - episode.frames[0]:
+    if episode.frames is not None and frames != episode.frames[1] - episode.frames[0]:
         raise InputError(
-            f"episode {episode.name} is to be the frames {list(episode.frames)} of {info.path}, which has "
-            f"{len(seen)} of them; correct the range in the manifest"
+            f"episode {episode.name} is to be the frames {list(episode.frames)} of {info.path}, which has only "
+            f"{frames} of them; correct the range in the manifest"
         )
-    if not seen:
-        raise InputError(f"{info.path} has no frames; give a film")
     if not settings.allow_gray and not any(picture.colored for picture in pictures):
         raise InputError(
-            f"episode {episode.name}: {info.path} is black and white in all of its {len(seen)} frames; training needs "
+            f"episode {episode.name}: {info.path} is black and white in all of its {frames} frames; training needs "
             "color episodes; leave it out, or allow it with --allow-gray"
         )
 
 
-def _row(frame: Frame, distance: float | None, picture: _Picture | None, fades: bool) -> Row:
-    verdict = None if picture is None else picture.verdict
-    return Row(
-        index=frame.index,
-        pts=frame.pts,
-        time_base=frame.time_base,
-        decision="duplicate" if picture is None else "credits" if picture.credits else "fade" if fades else "kept",
-        distance=distance,
+def _decided(row: Row, picture: Picture, fades: bool) -> Row:
+    verdict = picture.verdict
+    return replace(
+        row,
+        decision="credits" if picture.credits else "fade" if fades else "kept",
         credits=None if verdict is None else verdict.credits,
         confidence=None if verdict is None else verdict.confidence,
-        shot=frame.shot,
     )

@@ -1,0 +1,132 @@
+"""Cuts: found where they are, and nowhere else."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cartoon_color.config import ShotSettings
+from cartoon_color.errors import SettingsError
+from cartoon_color.frames import Frame
+from cartoon_color.stages.shots import DetectShots
+
+HEIGHT, WIDTH = 120, 160
+
+
+def background(seed: int, width: int = WIDTH) -> NDArray[np.uint8]:
+    """A soft painting, lighter or darker than another's."""
+    rng = np.random.default_rng(seed)
+    small = rng.uniform(30, 90, (8, 8 * width // WIDTH)).astype(np.float32) * np.float32(rng.uniform(1, 2.2))
+    return cv2.resize(small, (width, HEIGHT), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+
+
+def scene(seed: int, count: int, hold: int = 2) -> list[NDArray[np.uint8]]:
+    """A figure that walks over a painting and back, each drawing held."""
+    made = []
+    for index in range(count):
+        picture = background(seed)
+        x = 100 - abs(100 - 4 * (index // hold * hold) % 200)
+        picture[40:100, x : x + 30] = 15
+        made.append(picture)
+    return made
+
+
+def frames(pictures: list[NDArray[np.uint8]]) -> Iterator[Frame]:
+    return (Frame(picture, index, Fraction(1, 24), index) for index, picture in enumerate(pictures))
+
+
+def cuts(pictures: list[NDArray[np.uint8]], depth: int = 8, settings: ShotSettings | None = None) -> list[int]:
+    shots = [frame.shot for frame in DetectShots(settings, bit_depth=depth)(frames(pictures))]
+    assert len(shots) == len(pictures)
+    assert shots[0] == 0
+    assert set(np.diff(shots)) <= {0, 1}
+    return [index for index in range(1, len(shots)) if shots[index] != shots[index - 1]]
+
+
+@pytest.mark.parametrize("hold", [1, 2, 3, 4])
+def test_finds_cuts_exactly(hold: int) -> None:
+    pictures = [*scene(1, 23, hold), *scene(2, 31, hold), *scene(3, 12, hold), *scene(4, 20, hold)]
+    assert cuts(pictures) == [23, 54, 66]
+
+
+@pytest.mark.parametrize("depth", [10, 12, 16])
+def test_more_bits_give_the_same_cuts(depth: int) -> None:
+    pictures = [*scene(1, 20), *scene(2, 20)]
+    assert cuts([picture.astype(np.uint16) << depth - 8 for picture in pictures], depth) == [20]
+    assert cuts([(picture // 16).astype(np.uint16) << depth - 8 for picture in pictures], depth) == []
+
+
+def test_grain_is_no_cut_and_hides_none() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [
+        np.clip(picture + rng.normal(0, 15, picture.shape), 0, 255).astype(np.uint8)
+        for picture in (*scene(1, 30), *scene(2, 30))
+    ]
+    assert cuts(pictures) == [30]
+
+
+def test_a_pan_is_no_cut() -> None:
+    wide = background(5, 4 * WIDTH)
+    still, pan = [wide[:, :WIDTH]] * 15, [wide[:, x : x + WIDTH] for x in range(0, 3 * WIDTH, 12)]
+    assert cuts([*still, *pan, *[pan[-1]] * 15]) == []
+
+
+@pytest.mark.parametrize("steps", [5, 12, 25])
+def test_fades_and_dissolves_are_no_cuts(steps: int) -> None:
+    one, other = scene(1, 1)[0].astype(float), scene(2, 1)[0].astype(float)
+    levels = np.linspace(1, 0, steps)
+    fade = [one * level for level in levels] + [other * level for level in levels[::-1]]
+    dissolve = [one * level + other * (1 - level) for level in levels]
+    for change in (fade, dissolve):
+        assert cuts([picture.astype(np.uint8) for picture in [one] * 12 + change + [other] * 12]) == []
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_flash_is_no_cut(length: int, level: int) -> None:
+    pictures = scene(1, 40)
+    pictures[20 : 20 + length] = [np.full((HEIGHT, WIDTH), level, np.uint8)] * length
+    assert cuts(pictures) == []
+
+
+def test_a_flash_between_shots_is_one_cut() -> None:
+    white = [np.full((HEIGHT, WIDTH), 255, np.uint8)] * 4
+    assert cuts([*scene(1, 20), *white, *scene(2, 20)]) == [20]
+
+
+def test_a_brighter_same_picture_is_no_cut() -> None:
+    pictures = scene(1, 40, hold=1)
+    assert cuts(pictures[:20] + [(picture // 2) for picture in pictures[20:]]) == []
+
+
+def test_short_shots_join_the_one_they_begin() -> None:
+    pictures = [*scene(1, 20), *scene(2, 4), *scene(3, 20)]
+    assert cuts(pictures) == [20]
+    assert cuts(pictures, settings=ShotSettings(min_length=4)) == [20, 24]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 9, 40])
+def test_holds_back_what_it_says_and_loses_nothing(count: int) -> None:
+    drawn = 0
+
+    def counted() -> Iterator[Frame]:
+        nonlocal drawn
+        for frame in frames(scene(1, count)):
+            drawn += 1
+            yield frame
+
+    stage = DetectShots()
+    got = 0
+    for index, frame in enumerate(stage(counted())):
+        assert frame.index == index
+        assert drawn - got <= stage.lookahead + 1
+        got += 1
+    assert got == count
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(SettingsError, match=r"ratio must be above 0.*min_length"):
+        ShotSettings(ratio=0, min_length=-1)
