@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -13,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 
 from cartoon_color import variants
 from cartoon_color.config import NetworkSettings
@@ -107,10 +106,13 @@ def save(model: variants.Model, path: Path, training: Mapping[str, Any], *, half
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, part, metadata)
-        os.replace(part, path)
+        try:
+            part.write_bytes(serialize(tensors, metadata))
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"the weights can't be written to {path}: {error}; choose another place") from None
 
 

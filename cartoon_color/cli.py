@@ -112,7 +112,7 @@ class _Counter:
         self._unit = unit
         self._task = progress.add_task(name, total=None, note="")
 
-    def __call__(self, done: int, total: int | None) -> None:
+    def __call__(self, done: int, total: int | None = None) -> None:
         rate = done / max(self._clock() - self._started, 1e-6)
         self._progress.update(self._task, completed=done, total=total, note=f"{rate:.1f} {self._unit}")
 
@@ -227,13 +227,13 @@ def extract(
     from cartoon_color.dataset.extract import choose_episodes
     from cartoon_color.dataset.extract import extract as extract_episode
 
-    chosen, credits = choose_episodes(episodes or [], manifest, films)
+    chosen, profile = choose_episodes(episodes or [], manifest, films)
     settings = ExtractSettings(threshold=threshold, channels=channels, allow_gray=allow_gray, deinterlace=deinterlace)
     summaries = []
     with _progress(quiet or as_json) as progress:
         for episode in chosen:
             counter = _Counter(progress, episode.name, "fps")
-            summary = extract_episode(episode, out, settings, credits, progress=lambda n, c=counter: c(n, None))
+            summary = extract_episode(episode, out, settings, profile, progress=counter)
             summaries.append(summary)
             if not as_json:
                 _print(str(summary))

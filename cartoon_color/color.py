@@ -8,6 +8,7 @@ makes a, b of a picture independent of the container it came in.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -58,16 +59,15 @@ def _lab_to_encoded_rgb(lightness: Float, ab: Float) -> Float:
 def luma_of_rgb(rgb: RGB, matrix: Matrix) -> NDArray[np.uint8]:
     """Full-range Y' of an sRGB picture: (H, W, 3) uint8 to (H, W) uint8, rounded."""
     weights = np.array([LUMA_WEIGHTS[matrix]], np.float32)
-    return np.asarray(cv2.transform(rgb, weights)).reshape(rgb.shape[:2])
+    return cv2.transform(rgb, weights).reshape(rgb.shape[:2]).astype(np.uint8, copy=False)
 
 
 def normalized_luma(bit_depth: int, color_range: ColorRange) -> Float:
     """Y' in 0..1 for every luma code: (2**bit_depth,); codes beyond nominal black and white are clipped."""
-    codes = np.arange(2**bit_depth, dtype=np.float32)
-    if color_range == "full":
-        return codes / np.float32(2**bit_depth - 1)
+    codes: Float = np.arange(2**bit_depth, dtype=np.float32)
     scale = 2 ** (bit_depth - 8)
-    return np.clip((codes - 16 * scale) / (219 * scale), 0, 1)
+    black, white = (0, 2**bit_depth - 1) if color_range == "full" else (16 * scale, 235 * scale)
+    return np.asarray(np.clip((codes - black) / (white - black), 0, 1), np.float32)
 
 
 def gray_lightness(luma: Float) -> Float:
@@ -107,8 +107,8 @@ def _chroma_table(matrix: Matrix) -> Float:
     """U, V (each -0.5..0.5) on a grid of (Y', a, b): (_LUMA_LEVELS * _AB_NODES, _AB_NODES, 2).
 
     Along each ray of constant hue, every color is placed at the lightness that gives it the wanted luma; beyond the
-    sRGB gamut, a and b stay at the last color inside. The gamut is convex in Y'UV, so what is interpolated between
-    nodes stays inside.
+    sRGB gamut, a and b stay at the last color inside. At its corners, the rays are too sparse to find it, so what is
+    left outside loses chroma in U, V. The gamut is convex in Y'UV, so what is interpolated between nodes stays inside.
     """
     weights = np.array(LUMA_WEIGHTS[matrix], np.float32)
     luma = np.linspace(0, 1, 65, dtype=np.float32)
@@ -134,13 +134,19 @@ def _chroma_table(matrix: Matrix) -> Float:
     red, _, blue = LUMA_WEIGHTS[matrix]
     gray = luma[:, None, None]
     uv = np.stack([(rgb[..., 2] - gray) / (2 - 2 * blue), (rgb[..., 0] - gray) / (2 - 2 * red)], axis=-1)
+    uv -= uv[:, :, :1]  # gray is neutral to the last digit
+    to_rgb = np.array([[0, 2 - 2 * blue], [2 - 2 * red, 0]], np.float32)
+    to_rgb = np.insert(to_rgb, 1, -(to_rgb @ weights[[0, 2]]) / weights[1], axis=1)
     axis = np.linspace(-_AB_LIMIT, _AB_LIMIT, _AB_NODES, dtype=np.float32)
     size, angle = cv2.cartToPolar(*np.meshgrid(axis, axis, indexing="ij"))
     size, angle = size * np.float32(1 / chroma[1]), angle * np.float32(1 / hue[1])
     nodes = []
-    for plane, most in zip(uv, limit, strict=True):
+    for level, plane, most in zip(luma, uv, limit, strict=True):
         allowed = cv2.remap(most[:, None], np.zeros_like(angle), angle, cv2.INTER_LINEAR)
-        nodes.append(cv2.remap(plane, np.minimum(size, allowed), angle, cv2.INTER_LINEAR))
+        node = cv2.remap(plane, np.minimum(size, allowed), angle, cv2.INTER_LINEAR)
+        beside = node @ to_rgb
+        room = np.where(beside > 0, 1 - level, level) / np.maximum(np.abs(beside), 1e-6)
+        nodes.append(node * np.minimum(room.min(axis=-1, keepdims=True), 1))
     stack = np.stack(nodes).reshape(len(luma), -1)
     position = np.linspace(0, len(luma) - 1, _LUMA_LEVELS)
     low = np.minimum(position.astype(np.intp), len(luma) - 2)
@@ -174,10 +180,12 @@ def chroma_planes(
     """
     height, width = shape
     if luma.shape != shape:
-        luma = np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA))
+        luma = cast(Luma, cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA))
     if ab.shape[:2] != shape:
         shrinking = ab.shape[0] >= height and ab.shape[1] >= width
-        ab = np.asarray(cv2.resize(ab, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR))
+        ab = np.asarray(
+            cv2.resize(ab, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+        )
     row = _row_table(bit_depth, color_range)
     a, b = cv2.split(ab)
     limit = 2 * _AB_LIMIT / _AB_STEP
@@ -187,11 +195,12 @@ def chroma_planes(
     uv = cv2.remap(_chroma_table(matrix), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     scale = 2 ** (bit_depth - 8)
     excursion = 224 * scale if color_range == "limited" else 2**bit_depth - 1
-    codes = cv2.convertScaleAbs(uv, alpha=excursion, beta=128) if bit_depth == 8 else None
-    if codes is None:
+    if bit_depth == 8:
+        codes = cv2.convertScaleAbs(uv, alpha=excursion, beta=128)
+    else:
         codes = np.rint(np.clip(uv * excursion + 128 * scale, 0, 2**bit_depth - 1)).astype(np.uint16)
     u, v = cv2.split(codes)
-    return np.asarray(u), np.asarray(v)
+    return cast(Luma, u), cast(Luma, v)
 
 
 @lru_cache(maxsize=8)
@@ -209,7 +218,11 @@ _BIN_RUNS = (
 )  # fmt: skip
 
 AB_BINS: Float = np.array(
-    [(a, b) for a, (start, stop) in zip(range(-90, 101, 10), _BIN_RUNS, strict=True) for b in range(start, stop + 1, 10)],
+    [
+        (a, b)
+        for a, (start, stop) in zip(range(-90, 101, 10), _BIN_RUNS, strict=True)
+        for b in range(start, stop + 1, 10)
+    ],
     np.float32,
 )
 """(313, 2): the in-gamut points of the ab grid of step 10 (Zhang et al. 2016, section 2.1; thesis section 5.2).
@@ -233,7 +246,7 @@ def encode_bins(ab: Float) -> tuple[NDArray[np.int64], Float]:
     Returns:
         Indices (..., 5) int64 into `AB_BINS`, nearest first, and weights (..., 5) float32 that sum to 1.
     """
-    distance, index = _bin_tree.query(ab, k=BIN_NEIGHBORS)
+    distance, index = (np.asarray(found) for found in _bin_tree.query(ab, k=BIN_NEIGHBORS))
     weight = np.exp(-(distance**2 - distance[..., :1] ** 2) / (2 * BIN_SIGMA**2))
     weight /= weight.sum(axis=-1, keepdims=True)
     return index.astype(np.int64), weight.astype(np.float32)

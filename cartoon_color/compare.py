@@ -38,9 +38,15 @@ def compare(films: Sequence[Path], out: Path, *, rows: int = 4) -> None:
     done, code = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:
         raise OutputError(f"a picture of {sheet.shape[1]}x{sheet.shape[0]} pixels can't be made; ask for fewer rows")
+    part = out.with_name(out.name + ".part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(code.tobytes())
+        try:
+            part.write_bytes(code.tobytes())
+            part.replace(out)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise OutputError(f"the picture {out} can't be written: {error.strerror}; choose another place") from None
 

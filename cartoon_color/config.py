@@ -38,6 +38,16 @@ class NetworkSettings:
     input_size: int = 256
     """Height and width in pixels of the pictures that the network sees; every film is resized to it."""
 
+    def __post_init__(self) -> None:
+        problems = []
+        for name in ("width", "temperature"):
+            if not 0 < getattr(self, name) < float("inf"):
+                problems.append(f"{name} must be above 0, not {getattr(self, name)}")
+        if self.input_size < 32:
+            problems.append(f"input_size must be at least 32, not {self.input_size}")
+        if problems:
+            raise SettingsError("network: " + "; ".join(problems))
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
@@ -59,6 +69,21 @@ class TrainingSettings:
     """Of the initial weights, the order of the pictures, and their views."""
     workers: int = 2
     """Processes that read pictures; 0 reads in the training process."""
+
+    def __post_init__(self) -> None:
+        # Batch normalization needs two pictures.
+        least = {"epochs": 1, "batch": 2, "crop": 16, "weight_decay": 0, "average": 0, "seed": 0, "workers": 0}
+        problems = [
+            f"{name} must be at least {low}, not {getattr(self, name)}"
+            for name, low in least.items()
+            if not getattr(self, name) >= low
+        ]
+        if not self.average < 1:
+            problems.append(f"average must be below 1, not {self.average}")
+        if not self.learning_rate > 0:
+            problems.append(f"learning_rate must be above 0, not {self.learning_rate}")
+        if problems:
+            raise SettingsError("training: " + "; ".join(problems))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2 or self.luma.dtype not in (np.uint8, np.uint16):
-            raise ValueError(
-                f"luma must be (H, W) uint8 or uint16, got {self.luma.shape = }, {self.luma.dtype = }"
-            )
+            raise ValueError(f"luma must be (H, W) uint8 or uint16, got {self.luma.shape = }, {self.luma.dtype = }")
         object.__setattr__(self, "luma", _read_only(self.luma))
         if self.drawing < 0:
             object.__setattr__(self, "drawing", self.index)
@@ -113,7 +111,7 @@ class VideoInfo:
     rate: Fraction | None
     """Average frames per second; None where the container doesn't say. Never used for timing."""
     frames: int | None
-    """Number of frames the container promises or that follows from duration and rate; an estimate, for progress only."""
+    """As the container promises, or as duration and rate say; an estimate, for progress only."""
     sample_aspect: Fraction
     """Width of a sample over its height; 1 where the source doesn't say."""
     rotation: int

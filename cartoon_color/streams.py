@@ -23,7 +23,9 @@ class Stage(Protocol):
     lookahead: int
     """The most frames that the stage holds back."""
 
-    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]: ...
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The same frames, with something added."""
+        ...
 
 
 def chain(frames: Iterator[Frame], stages: Iterable[Stage]) -> Iterator[Frame]:
@@ -49,32 +51,31 @@ def prefetched(items: Iterable[T], size: int) -> Iterator[T]:
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size = }")
-    waiting: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(maxsize=size)
+    waiting: queue.SimpleQueue[tuple[T | None, BaseException | None, bool]] = queue.SimpleQueue()
+    allowed = threading.Semaphore(size)
     stopped = threading.Event()
 
-    def put(entry: tuple[T | None, BaseException | None, bool]) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(entry, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
+    def draw() -> None:
         iterator = iter(items)
         try:
-            for item in iterator:
-                if not put((item, None, False)):
+            while allowed.acquire() and not stopped.is_set():
+                try:
+                    item = next(iterator)
+                except StopIteration:
                     break
-            else:
-                put((None, None, True))
-        except BaseException as error:
-            put((None, error, True))
+                waiting.put((item, None, False))
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()
+
+    def work() -> None:
+        try:
+            draw()
+        except BaseException as error:
+            waiting.put((None, error, True))
+        else:
+            waiting.put((None, None, True))
 
     thread = threading.Thread(target=work, name="prefetch", daemon=True)
     thread.start()
@@ -85,7 +86,9 @@ def prefetched(items: Iterable[T], size: int) -> Iterator[T]:
                 raise error
             if last:
                 return
+            allowed.release()
             yield item  # type: ignore[misc]
     finally:
         stopped.set()
+        allowed.release()
         thread.join()

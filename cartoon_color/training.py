@@ -70,7 +70,8 @@ def train(
     pictures = _pictures(datasets, "train")
     if len(pictures) < settings.batch:
         raise SettingsError(
-            f"{len(pictures)} training pictures don't fill a batch of {settings.batch}; extract more episodes or lower the batch"
+            f"{len(pictures)} training pictures don't fill a batch of {settings.batch}; "
+            "extract more episodes or lower the batch"
         )
     validation = _pictures(datasets, "validation")
     views = TrainingPictures(pictures, settings.crop, settings.seed)
@@ -82,7 +83,7 @@ def train(
         num_workers=settings.workers,
         generator=torch.Generator().manual_seed(settings.seed),
     )
-    model = variants.build(variant, network).to(where, memory_format=torch.channels_last)
+    model = variants.build(variant, network).to(where)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     updates = settings.epochs * len(loader)
@@ -98,7 +99,7 @@ def train(
                 output = model(seen)
             loss = model.head.loss(output.float(), ab.to(where))
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
             optimizer.step()
             schedule.step()

@@ -52,13 +52,14 @@ def example(rgb: RGB, luma: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         luma: (H, W) float32, 0..1: the gray picture.
 
     Returns:
-        L* of the gray picture (1, H, W), 0..100; a, b of the true color, averaged down to (2, H / 4, W / 4).
+        L* of the gray picture (1, H, W), 0..100; a, b of the true color, averaged down to (2, H / 4, W / 4), rounded up
+        as networks do.
     """
     height, width = luma.shape
     lab = color.rgb_to_lab(rgb)
     ab = cv2.resize(
         np.ascontiguousarray(lab[..., 1:]),
-        (width // OUTPUT_STRIDE, height // OUTPUT_STRIDE),
+        (-(-width // OUTPUT_STRIDE), -(-height // OUTPUT_STRIDE)),
         interpolation=cv2.INTER_AREA,
     )
     return (
@@ -100,14 +101,14 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
 
 def _black_and_white(rgb: RGB, rng: np.random.Generator) -> NDArray[np.float32]:
     """A gray film's view of a color picture: (H, W) float32, 0..1."""
-    mix = _MATRIX_WEIGHTS * (1 + rng.uniform(-0.25, 0.25, 3).astype(np.float32))
+    mix = _MATRIX_WEIGHTS * (1 + rng.uniform(-0.15, 0.15, 3).astype(np.float32))
     luma = rgb.astype(np.float32) @ (mix / mix.sum() / np.float32(255))
-    luma = luma ** np.float32(np.exp(rng.normal(0, 0.12)))
-    luma = 0.5 + (luma - 0.5) * np.float32(rng.uniform(0.85, 1.1)) + np.float32(rng.normal(0, 0.03))
+    luma = luma ** np.float32(np.exp(rng.normal(0, 0.06)))
+    luma = 0.5 + (luma - 0.5) * np.float32(rng.uniform(0.95, 1.05)) + np.float32(rng.normal(0, 0.01))
     if rng.random() < 0.3:
-        luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), rng.uniform(0.4, 1.2)), np.float32)
-    luma += rng.standard_normal(luma.shape, np.float32) * np.float32(rng.uniform(0, 0.02))
-    return np.clip(luma, 0, 1)
+        luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), rng.uniform(0.4, 1.0)), np.float32)
+    luma += rng.standard_normal(luma.shape, np.float32) * np.float32(rng.uniform(0, 0.012))
+    return np.asarray(np.clip(luma, 0, 1), np.float32)
 
 
 class PlainPictures(Dataset[tuple[Tensor, Tensor]]):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
+from typing import cast
 
 import cv2
 import numpy as np
 import torch
 
 from cartoon_color import color
-from cartoon_color.frames import Chroma, ColorRange, Frame
+from cartoon_color.frames import Chroma, ColorRange, Frame, Luma
 from cartoon_color.variants import Colorizer
 
 
@@ -44,6 +45,7 @@ class Colorize:
         self.lookahead = max(lookahead, batch)
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Give every frame its chroma."""
         waiting: deque[Frame] = deque()
         drawings: list[Frame] = []
         painted = -1, np.empty(0, np.float32)  # index and chroma of the drawing shown last
@@ -78,5 +80,5 @@ class Colorize:
         """What the network sees of a frame: L* of its gray picture, (size, size) float32."""
         enlarged = self.size > max(frame.luma.shape)
         method = cv2.INTER_LINEAR if enlarged else cv2.INTER_AREA
-        luma = np.asarray(cv2.resize(frame.luma, (self.size, self.size), interpolation=method))
+        luma = cast(Luma, cv2.resize(frame.luma, (self.size, self.size), interpolation=method))
         return color.luma_to_lightness(luma, self.bit_depth, self.color_range)

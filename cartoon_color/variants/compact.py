@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,8 +41,7 @@ class CompactNetwork(nn.Module):
         half, *sizes = (max(8, round(channels * settings.width / 8) * 8) for channels in _CHANNELS)
         self.stem = nn.Sequential(_conv(1, half, 2), _conv(half, sizes[0], 2), _Residual(sizes[0]))
         self.down = nn.ModuleList(
-            nn.Sequential(_conv(before, after, 2), _Residual(after))
-            for before, after in zip(sizes, sizes[1:], strict=False)
+            nn.Sequential(_conv(before, after, 2), _Residual(after)) for before, after in pairwise(sizes)
         )
         self.middle = _Residual(sizes[-1])
         steps = list(zip(sizes[:0:-1], sizes[-2::-1], strict=True))
@@ -50,6 +51,7 @@ class CompactNetwork(nn.Module):
         self.predict = nn.Conv2d(2 * sizes[0], out, 1)
 
     def forward(self, lightness: Tensor) -> Tensor:
+        """(N, 1, H, W) lightness / 100 to (N, out, H / 4, W / 4), rounded up."""
         features = self.stem(lightness - 0.5)
         skips = []
         for stage in self.down:
