@@ -132,6 +132,14 @@ def test_confidence_falls_toward_a_limit() -> None:
     assert far.confidence > beyond.confidence
 
 
+def test_the_background_needs_more_than_its_share() -> None:
+    picture = np.full((10, 10, 3), BLUE, np.uint8)
+    picture[:2] = WHITE
+    assert not judge_credits(picture, PROFILE).credits
+    picture[0, 0] = BLUE
+    assert judge_credits(picture, PROFILE).credits
+
+
 def test_the_same_picture_gets_the_same_verdict() -> None:
     assert len({judge_credits(title_card(4, 0.19), PROFILE) for _ in range(5)}) == 1
 
@@ -178,5 +186,7 @@ def test_what_moves_or_is_not_beside_credits_stays() -> None:
     fade = faded(scene[0], 1, 0.5, 0.2, 0)
     assert faded_beside_credits(fade, [False] * 4, keep=0) == set()
     assert faded_beside_credits([*fade, *scene[1:], title], [False] * 6 + [True], keep=0) == set()
+    still = [scene[0], np.clip(scene[0].astype(int) + 1, 0, 255).astype(np.uint8), scene[0]]
+    assert faded_beside_credits([title, *still], [True, False, False, False], keep=0) == set()
     moving = [np.rint(one * level).astype(np.uint8) for one, level in zip(scene, (0.3, 0.6, 1), strict=True)]
     assert faded_beside_credits([title, *moving], [True, False, False, False], keep=0) == set()

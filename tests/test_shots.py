@@ -74,6 +74,19 @@ def test_a_pan_is_no_cut() -> None:
     assert cuts([*still, *pan, *[pan[-1]] * 15]) == []
 
 
+def test_busy_drawings_on_fours_are_no_cuts() -> None:
+    still = background(1).astype(float)
+    drawings = [0.5 * still + 0.5 * background(10 + number) for number in range(12)]
+    assert cuts([drawing.astype(np.uint8) for drawing in drawings for _ in range(4)]) == []
+
+
+def test_a_large_figure_that_jumps_is_no_cut() -> None:
+    here, there = background(1), background(1)
+    here[20:110, 20:80], there[20:110, 40:100] = 15, 15
+    assert cuts([here] * 20 + [there] * 20) == []
+    assert cuts([here] * 20 + [background(3)] * 20) == [20]
+
+
 @pytest.mark.parametrize("steps", [5, 12, 25])
 def test_fades_and_dissolves_are_no_cuts(steps: int) -> None:
     one, other = scene(1, 1)[0].astype(float), scene(2, 1)[0].astype(float)
