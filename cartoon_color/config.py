@@ -128,15 +128,15 @@ class ShotSettings:
     """Least distance between the luma histograms across a cut: the mean shift of a pixel in rank order."""
     correlation: float = 0.75
     """Pictures that correlate by this much or more are the same picture, whatever their brightness."""
-    unlike: float = 0.4
-    """Pictures that correlate by less than this need no distance between their histograms."""
+    share: float = 0.4
+    """Where this share of the pixels changes by more than 12 codes, the histograms may be alike."""
     min_length: int = 6
     """Frames before the next cut is looked for."""
 
     def __post_init__(self) -> None:
         problems = [
             f"{name} must be above 0, not {getattr(self, name)}"
-            for name in ("ratio", "change", "histogram", "correlation", "unlike", "min_length")
+            for name in ("ratio", "change", "histogram", "correlation", "share", "min_length")
             if not getattr(self, name) > 0
         ]
         if problems:

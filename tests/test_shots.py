@@ -87,6 +87,18 @@ def test_a_large_figure_that_jumps_is_no_cut() -> None:
     assert cuts([here] * 20 + [background(3)] * 20) == [20]
 
 
+def test_another_view_of_the_same_background_is_a_cut() -> None:
+    here = background(1)
+    there = np.roll(here, 70, axis=1)
+    assert cuts([here] * 20 + [there] * 20) == [20]
+
+
+def test_another_figure_before_the_same_background_is_a_cut() -> None:
+    here, there = background(1), background(1)
+    here[20:80, 20:70], there[40:100, 90:140] = 230, 15
+    assert cuts([here] * 20 + [there] * 20) == [20]
+
+
 @pytest.mark.parametrize("steps", [5, 12, 25])
 def test_fades_and_dissolves_are_no_cuts(steps: int) -> None:
     one, other = scene(1, 1)[0].astype(float), scene(2, 1)[0].astype(float)
