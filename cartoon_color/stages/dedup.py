@@ -62,6 +62,7 @@ class MarkHeld:
     begin at 200; of about 300 held frames in 1,000, a threshold of 128 finds 255, 64 finds 104. 64 is the default all
     the same, since what is missed is only colored once more, while at 128 an edge of little contrast (20 codes) could
     move by 4 pixels away from its color; at 64 by 2. An eye of 2x4 pixels that closes at a contrast of 100 gives 310.
+    On three episodes of the toy show 64 finds all 497 held frames and takes 3 others for held, 128 takes 13.
     """
 
     lookahead = 0
