@@ -1,8 +1,8 @@
 """What FFmpeg's pixel formats mean for us: where luma lies, how deep it is, and how to reach it without loss.
 
-Most formats keep Y in a plane of its own, which is taken as it is. Packed Y'CbCr is unpacked by swscale, which moves
-bits and computes nothing there. RGB has no luma: it is computed here, in full range, rounded to the nearest code
-(swscale's own is up to 1/256 too dark above 8 bits).
+Planar and semi-planar formats are taken as they are. Packed ones are unpacked by swscale, which only moves bits there.
+RGB has no luma: it is computed here, in full range, rounded to the nearest code (swscale's own is up to 1/256 too dark
+above 8 bits).
 """
 
 from __future__ import annotations
@@ -27,24 +27,26 @@ _ACCURATE = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.F
 _SUBSAMPLING = {(8, 8): "444", (4, 8): "422", (4, 4): "420", (2, 8): "411", (8, 4): "440", (2, 2): "410"}
 _HIGH_BITS = ("p0", "p2", "p4")
 """Semi-planar formats that store 10 or 12 bits in the high bits of 16, by the start of their names."""
+_SWAPPED = ("nv21", "nv42")
+"""Semi-planar formats with V before U."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to reach the luma of a pixel format."""
+    """How to reach the components of a pixel format."""
 
     name: str
     """FFmpeg's name of the format."""
     planar: str
-    """Format with the same content, one little-endian plane a component, no alpha; equals `name` for such formats."""
+    """Format with the same content, one little-endian plane a component; equals `name` for such formats."""
     depth: int
-    """Bits a luma sample, 8 to 16."""
-    direct: bool
-    """Whether plane 0 of the format holds luma and nothing else."""
+    """Bits a sample, 8 to 16."""
+    places: tuple[tuple[int, int, int], ...]
+    """Where Y, U, V, or Y, or R, G, B are stored: number of the plane, first value, step; empty for packed formats."""
     shift: int
-    """Bits by which the codes in plane 0 stand too high."""
+    """Bits by which the stored codes stand too high."""
     dtype: str
-    """NumPy's name of the type in plane 0, with its byte order."""
+    """NumPy's name of the stored type, with its byte order."""
     rgb: bool
     """Whether luma has to be computed, in full range and with chroma planes of the same size."""
     gray: bool
@@ -53,12 +55,16 @@ class Layout:
     @property
     def luma_format(self) -> str:
         """FFmpeg's name of the format that frames have for the rest of the program."""
-        return self.planar.replace("gbrp", "yuv444p") if self.rgb else self.name
+        return f"yuv444p{_tail(self.depth)}" if self.rgb else self.name
 
     @property
     def full_by_default(self) -> bool:
         """Whether an unspecified range means full range."""
         return self.rgb or self.gray or self.name.startswith("yuvj")
+
+
+def _tail(depth: int) -> str:
+    return "" if depth == 8 else f"{depth}le"
 
 
 def subsampling(name: str) -> str:
@@ -76,7 +82,7 @@ def layout(name: str) -> Layout:
     """
     # A size has to be given, else the chroma sizes are 0.
     form = VideoFormat(name, 8, 8)
-    components = form.components
+    components = [part for part in form.components if not part.is_alpha]
     depth = max(8, components[0].bits) if components else 0
     chroma = subsampling(name)
     unsupported = not components or depth > 16 or not chroma or form.is_bayer or name.startswith("xyz")
@@ -87,36 +93,33 @@ def layout(name: str) -> Layout:
         )
     rgb = form.is_rgb or form.has_palette
     gray = not rgb and len(components) < 3
-    direct = not rgb and components[0].bits >= 8 and all(part.plane != 0 for part in components[1:])
-    tail = "" if depth == 8 else f"{depth}le"
-    planar = f"gray{tail}" if gray else f"gbrp{tail}" if rgb else f"yuv{chroma}p{tail}"
-    if name.startswith("yuvj"):
-        # The same bytes as yuv4xxp; swscale would change the range.
-        planar = name
-    high = name.startswith(_HIGH_BITS) or "msb" in name
+    places = () if form.has_palette else _places(name, form)
+    shift = 16 - depth if depth > 8 and (name.startswith(_HIGH_BITS) or "msb" in name) else 0
+    separate = bool(places) and all(step == 1 for _, _, step in places)
+    stem = "gray" if gray else "gbrp" if rgb else f"yuv{chroma}p"
     return Layout(
         name=name,
-        planar=planar,
+        planar=name if separate and not shift and not form.is_big_endian else f"{stem}{_tail(depth)}",
         depth=depth,
-        direct=direct,
-        shift=16 - depth if high and depth > 8 else 0,
+        places=places,
+        shift=shift,
         dtype="u1" if depth == 8 else ">u2" if form.is_big_endian else "<u2",
         rgb=rgb,
         gray=gray,
     )
 
 
-def plane(frame: av.VideoFrame, index: int = 0, dtype: str = "u1") -> NDArray[Any]:
-    """Plane `index` of `frame` as (H, W) values of `dtype`: a copy, contiguous, in the machine's byte order."""
-    source = frame.planes[index]
-    line, height = source.line_size, source.height
-    buffer: Any = source
-    if line < 0:
-        # Stored bottom-up: the buffer that PyAV offers starts at the lowest line and runs out of the memory behind it.
-        buffer = (ctypes.c_uint8 * (-line * height)).from_address(source.buffer_ptr + line * (height - 1))
-    values = np.frombuffer(buffer, dtype, count=abs(line) * height // np.dtype(dtype).itemsize)
-    rows = values.reshape(height, -1)[:, : source.width]
-    return (rows[::-1] if line < 0 else rows).astype(np.dtype(dtype).newbyteorder("="), order="C")
+def _places(name: str, form: VideoFormat) -> tuple[tuple[int, int, int], ...]:
+    numbers = [part.plane for part in form.components]
+    shown = [part.plane for part in form.components if not part.is_alpha]
+    if form.components[0].bits < 8:
+        return ()
+    if len(set(numbers)) == len(numbers):
+        return tuple((number, 0, 1) for number in shown)
+    if numbers == [0, 1, 1]:
+        first = 1 if name in _SWAPPED else 0
+        return (0, 0, 1), (1, first, 2), (1, 1 - first, 2)
+    return ()
 
 
 def to_planar(frame: av.VideoFrame, form: Layout) -> av.VideoFrame:
@@ -128,11 +131,13 @@ def to_planar(frame: av.VideoFrame, form: Layout) -> av.VideoFrame:
     if frame.format.name == form.planar:
         return frame
     try:
+        # One thread: several write over the ends of their lines, into each other's.
         return frame.reformat(
             format=form.planar,
             interpolation=_ACCURATE,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.JPEG,
+            threads=1,
         )
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
@@ -140,29 +145,40 @@ def to_planar(frame: av.VideoFrame, form: Layout) -> av.VideoFrame:
         ) from error
 
 
+def component(frame: av.VideoFrame, form: Layout, index: int) -> NDArray[Any]:
+    """Component `index` of `frame`, which is of the format `form`, without alpha.
+
+    Returns:
+        (H, W) codes, uint8 for 8 bits, else uint16, contiguous: a copy.
+    """
+    number, first, step = form.places[index]
+    plane = frame.planes[number]
+    line, height = plane.line_size, plane.height
+    buffer: Any = plane
+    if line < 0:
+        # Stored bottom-up: the buffer that PyAV offers starts at the lowest line and runs out of the memory behind it.
+        buffer = (ctypes.c_uint8 * (-line * height)).from_address(plane.buffer_ptr + line * (height - 1))
+    kind = np.dtype(form.dtype)
+    rows = np.frombuffer(buffer, kind, count=abs(line) * height // kind.itemsize).reshape(height, -1)
+    values = (rows[::-1] if line < 0 else rows)[:, first : plane.width * step : step]
+    codes = values.astype(kind.newbyteorder("="), order="C")
+    return codes >> np.uint16(form.shift) if form.shift else codes
+
+
 def planes(frame: av.VideoFrame, form: Layout) -> list[NDArray[Any]]:
     """All components of `frame` but alpha, each (H, W) uint8 or uint16: Y, U, V; or Y; or R, G, B."""
-    frame = to_planar(frame, form)
-    parts = [plane(frame, index, "u1" if form.depth == 8 else "<u2") for index in range(1 if form.gray else 3)]
-    # FFmpeg stores planar RGB as G, B, R.
-    return [parts[2], parts[0], parts[1]] if form.rgb else parts
+    if not form.places:
+        frame, form = to_planar(frame, form), layout(form.planar)
+    return [component(frame, form, index) for index in range(len(form.places))]
 
 
 def luma(frame: av.VideoFrame, form: Layout, matrix: Matrix) -> Luma:
-    """(H, W) uint8 or uint16 luma of `frame`: plane 0 as it is; for RGB the nearest codes in full range."""
+    """(H, W) uint8 or uint16 luma of `frame`: the stored codes; for RGB the nearest ones, in full range."""
     if form.rgb:
         parts = [part.astype(np.float32) for part in planes(frame, form)]
-        codes = sum(np.float32(weight) * part for weight, part in zip(LUMA_WEIGHTS[matrix], parts, strict=True))
-        exact = np.rint(codes)
+        exact = np.rint(sum(np.float32(w) * part for w, part in zip(LUMA_WEIGHTS[matrix], parts, strict=True)))
         return exact.astype(np.uint8) if form.depth == 8 else exact.astype(np.uint16)
-    if not form.direct:
-        return _codes(to_planar(frame, form), form.depth)
-    if form.depth == 8:
-        return _codes(frame, 8)
-    stored: NDArray[np.uint16] = plane(frame, 0, form.dtype)
-    return stored >> np.uint16(form.shift) if form.shift else stored
-
-
-def _codes(frame: av.VideoFrame, depth: int) -> Luma:
-    values: Luma = plane(frame, 0, "u1" if depth == 8 else "<u2")
-    return values
+    if not form.places:
+        frame, form = to_planar(frame, form), layout(form.planar)
+    codes: Luma = component(frame, form, 0)
+    return codes

@@ -64,11 +64,11 @@ def _frames(info: VideoInfo, deinterlace: bool) -> Iterator[tuple[Frame, av.Vide
         if deinterlace:
             pictures = _deinterlaced(pictures, stream, form, info)
             form = layout(form.planar)
-        expected, lasting = 0, 0
+        # Where frames carry no time stamp (raw streams), or don't say how long they last, the rate has to tell.
+        expected, lasting = 0, max(1, round(1 / (info.rate * info.time_base))) if info.rate else 1
         for index, picture in enumerate(pictures):
             pts = expected if picture.pts is None else picture.pts
-            # A frame that doesn't say how long it lasts counts, for guessing only, as long as the one before.
-            lasting = picture.duration or lasting or 1
+            lasting = picture.duration or lasting
             expected = pts + lasting
             codes = luma(picture, form, info.matrix)
             yield Frame(codes, pts, info.time_base, index, duration=picture.duration or 0), picture
@@ -118,13 +118,12 @@ def _decoded(container: InputContainer, stream: VideoStream, info: VideoInfo) ->
             yield picture
         if packet is None:
             break
-    if not broken:
-        broken = _missing_end(container, ends)
-    if damaged:
-        broken = ", ".join([f"{damaged} damaged packets were left out", *([broken] if broken else [])])
-    if broken:
+    problems = [f"damaged packets are left out ({damaged})"] if damaged else []
+    if broken or (broken := _missing_end(container, ends)):
+        problems.append(broken)
+    if problems:
         raise TruncatedError(
-            f"{info.path} is damaged or breaks off: {delivered} frames could be decoded, then {broken}; "
+            f"{info.path} is damaged or breaks off: {delivered} frames could be decoded, {' and '.join(problems)}; "
             "copy the film again, or color what is there with --keep-going"
         )
 
