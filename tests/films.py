@@ -187,6 +187,24 @@ def rich(path: Path) -> Path:
     return path
 
 
+def sound_first(path: Path, count: int = 4, *, seconds: int = 1) -> Path:
+    """A Matroska film whose picture is stream 1; `seconds` of sound are stream 0."""
+    output = av.open(f"file:{path}", "w")
+    sound = output.add_stream("pcm_s16le", rate=8000)
+    video = output.add_stream("libx264", rate=25, width=WIDTH, height=HEIGHT, time_base=MS, options={"qp": "0"})
+    for number in range(count):
+        picture = picture_of(number, "yuv420p", HEIGHT, WIDTH)
+        picture.pts, picture.time_base = 40 * number, MS
+        output.mux(video.encode(picture))
+    output.mux(video.encode())
+    for number in range(10 * seconds):
+        piece = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.int16), format="s16", layout="stereo")
+        piece.rate, piece.pts, piece.time_base = 8000, number * 800, Fraction(1, 8000)
+        output.mux(sound.encode(piece))
+    output.close()
+    return path
+
+
 def with_sound(path: Path, *, video: str = "libx264", timecode: bool = False) -> Path:
     """A film in MP4 or MOV with AAC sound, which starts before 0, and chapters."""
     output = av.open(f"file:{path}", "w")

@@ -56,19 +56,21 @@ class Carrier:
                 f"stream {info.video_stream} is the one to color"
             )
         self.source: InputContainer = av.open(url(info.path), "r", metadata_errors="surrogateescape")
-        self._taken = [self.source.streams[index] for index in sorted(known - set(drop))]
-        self._taken = [stream for stream in self._taken if not self._is_chapter_track(stream)]
+        wanted = [self.source.streams[index] for index in sorted(known - set(drop))]
+        self._taken = [stream for stream in wanted if not self._is_written_anyway(stream)]
         self._targets: dict[int, Stream] = {}
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._next: Packet[Stream] | None = None
 
-    def _is_chapter_track(self, stream: Stream) -> bool:
-        # MP4 keeps chapters in a track of their own, too; they are carried over as chapters.
-        return (
-            self._info.container.startswith("mov")
-            and stream.type == "data"
-            and stream.name == "bin_data"
-            and bool(self.source.chapters())
+    def _is_written_anyway(self, stream: Stream) -> bool:
+        """Whether the content of `stream` is carried over in another way: MP4 and MOV say some things twice."""
+        if stream.type != "data" or not self._info.container.startswith("mov"):
+            return False
+        if stream.name == "bin_data":
+            return bool(self.source.chapters())
+        timecode = stream.metadata.get("timecode")
+        return timecode is not None and timecode == self.source.streams[self._info.video_stream].metadata.get(
+            "timecode"
         )
 
     def add_to(self, output: OutputContainer, indices: range) -> None:

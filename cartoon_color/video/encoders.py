@@ -150,7 +150,7 @@ def _default_format(codec: str, encoder: Encoder, info: VideoInfo) -> str:
             return min(names, key=lambda name: layout(name).depth)
     raise OutputError(
         f"{codec} needs an even width and height, got {info.width}x{info.height}; "
-        "choose another --codec, e.g. ffv1, which takes every size"
+        "choose another --codec, e.g. ffv1, which takes odd ones"
     )
 
 
@@ -176,5 +176,5 @@ def _check_format(name: str, codec: str, encoder: Encoder, info: VideoInfo) -> N
     if not _fits(name, encoder, info):
         raise OutputError(
             f"{codec} needs an even size for {name}, got {info.width}x{info.height}; "
-            "choose a 4:4:4 format, or --codec ffv1, which takes every size"
+            "choose a 4:4:4 format, or --codec ffv1"
         )

@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain, islice
+from typing import cast
 
 import av
 from av.container import InputContainer
 from av.filter import Graph
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from cartoon_color.errors import InputError, TruncatedError
@@ -94,7 +97,7 @@ def _decoded(container: InputContainer, stream: VideoStream, info: VideoInfo) ->
     """
     ends = [0] * len(container.streams)
     delivered, damaged, broken = 0, 0, ""
-    packets = container.demux()
+    packets: Iterator[Packet[Stream] | None] = container.demux()
     while True:
         try:
             packet = next(packets, None)
@@ -103,10 +106,11 @@ def _decoded(container: InputContainer, stream: VideoStream, info: VideoInfo) ->
         if packet is not None:
             if packet.pts is not None:
                 ends[packet.stream_index] = max(ends[packet.stream_index], packet.pts + (packet.duration or 0))
-            if packet.stream_index != stream.index:
+            # Empty packets would end the decoding; PyAV sends one for each stream, all with the number 0.
+            if packet.stream_index != stream.index or not packet.size:
                 continue
         try:
-            pictures = stream.decode(packet) if packet is not None or broken else []
+            pictures = stream.decode(cast("Packet[VideoStream] | None", packet))
         except av.EOFError:
             pictures = []
         except av.FFmpegError:
@@ -186,6 +190,8 @@ def _deinterlaced(
             yield from pulled()
         graph.vpush(None)
         yield from pulled()
+        if waiting:
+            raise ValueError(f"{len(waiting)} frames are missing")
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
             f"{info.path} can't be deinterlaced ({reason(error)}), {info.width}x{info.height} {info.pixel_format}; "

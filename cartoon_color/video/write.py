@@ -33,6 +33,10 @@ _OPTIONS = {
     "mpegts": {"mpegts_copyts": "1"},
 }
 """Options of the muxers, by their names."""
+_SELF_CONTAINED = ("x264", "x265")
+"""Codecs whose streams say themselves what sample aspect and colors they have."""
+_BARE = ("mpegts", "nut")
+"""Containers that lose that, or all, of other codecs."""
 _DEFAULT_RATE = 25
 """Told the encoder, which budgets by it, where the source doesn't say."""
 
@@ -88,6 +92,7 @@ class Writer:
         self._shift = self._choice.bit_depth - info.bit_depth
         self._part = self._path.with_name(self._path.name + ".part")
         self._last: int | None = None
+        self._written = 0
         self._carrier = Carrier(info, drop)
         try:
             self._open()
@@ -107,7 +112,7 @@ class Writer:
         )
         source = self._carrier.source.streams[self._info.video_stream]
         self._title = source.metadata.get("title", "")
-        self._pads = name == "matroska" and self._info.sample_aspect != 1
+        self._pads = name in ("matroska", "webm") and self._info.sample_aspect != 1
         index, count = source.index, len(self._carrier.source.streams)
         self._carrier.add_to(self._output, range(index))
         self._stream = self._add_video(self._choice)
@@ -122,10 +127,18 @@ class Writer:
         except (av.FFmpegError, OSError, ValueError) as error:
             if isinstance(error, OSError):
                 raise self._failure(error) from error
-            raise self._carrier.refused(self._output, error) or self._failure(error) from error
+            raise self._carrier.refused(self._output, error) or self._unheld() from error
+
+    def _unheld(self) -> OutputError:
+        return OutputError(
+            f"{self._path.suffix} files can't hold {self._codec}; write Matroska instead (-o NAME.mkv), "
+            "or choose another --codec"
+        )
 
     def _add_video(self, choice: Choice) -> VideoStream:
         info = self._info
+        if self._output.format.name in _BARE and self._codec not in _SELF_CONTAINED:
+            raise self._unheld()
         try:
             stream: VideoStream = self._output.add_stream(
                 choice.encoder.name,
@@ -136,10 +149,7 @@ class Writer:
                 time_base=info.time_base,
             )
         except ValueError as error:
-            raise OutputError(
-                f"{self._path.suffix} files can't hold {self._codec}; write Matroska instead (-o NAME.mkv), "
-                "or choose another --codec"
-            ) from error
+            raise self._unheld() from error
         context = stream.codec_context
         context.pix_fmt = choice.pixel_format
         context.sample_aspect_ratio = info.sample_aspect
@@ -153,7 +163,7 @@ class Writer:
         except (av.FFmpegError, ValueError) as error:
             raise OutputError(
                 f"{self._codec} can't encode {info.width}x{info.height} {choice.pixel_format} ({reason(error)}); "
-                "choose another --codec, e.g. ffv1, which takes every size"
+                f"choose another --codec, e.g. {'x264' if self._codec == 'ffv1' else 'ffv1'}"
             ) from error
         return stream
 
@@ -186,6 +196,7 @@ class Writer:
                 "time stamps must grow; repair the film first, e.g. by remuxing it with mkvmerge"
             )
         self._last = frame.pts
+        self._written += 1
         picture = self._picture((frame.luma, u, v))
         picture.pts, picture.duration, picture.time_base = frame.pts, frame.duration, info.time_base
         self._encode(picture)
@@ -200,12 +211,17 @@ class Writer:
             rows[:] = part
             if self._shift:
                 rows <<= np.array(self._shift, kind)
+        # ProRes reads them here, the other encoders where they are opened.
         picture.colorspace, picture.color_range = info.matrix_code, info.range_code
+        picture.color_primaries, picture.color_trc = info.color_primaries, info.color_transfer
         return picture
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         try:
             for packet in self._stream.encode(picture):
+                if self._written <= 2:
+                    # Then nothing is out of order, but x265 leaves the decoding time of such short films unset.
+                    packet.dts = packet.pts
                 self._mux(self._carrier.until(_moment(packet)))
                 self._mux([packet])
             if picture is None:
@@ -239,13 +255,15 @@ class Writer:
             raise
 
     def _finish(self) -> None:
+        if self._last is None:
+            raise OutputError(f"{self._path} is not written: no frame came from {self._info.path}")
         self._encode(None)
         try:
             self._output.close()
             self._carrier.close()
-            if self._pads:
-                info = self._info
-                set_display(self._part, self._title, info.width, info.height, info.sample_aspect)
+            info = self._info
+            if self._pads and not set_display(self._part, self._title, info.width, info.height, info.sample_aspect):
+                raise RuntimeError(f"no place for the display size in the header of {self._part}")
             self._part.replace(self._path)
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
@@ -257,7 +275,9 @@ class Writer:
             # What can't be written any more is deleted anyway.
             with suppress(Exception):
                 output.close()
-        self._part.unlink(missing_ok=True)
+        # A name that is too long for the system can't be deleted either.
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
 
 
 def _moment(packet: Packet[Any]) -> Fraction:
