@@ -67,7 +67,7 @@ class CompactNetwork(nn.Module):
 
 VARIANT = Variant(
     name="compact",
-    summary="A U-shaped network of 2.8 M parameters over 313 ab bins, small enough for a laptop's CPU.",
+    summary="A U-shaped network of 2.9 M parameters over 313 ab bins, small enough for a laptop's CPU.",
     source="this project",
     network=CompactNetwork,
     head=lambda settings: HistogramHead(settings.temperature),
