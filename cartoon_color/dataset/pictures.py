@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cartoon_color.config import CreditsProfile
 from cartoon_color.dataset.index import EpisodeFiles, write_atomically
 from cartoon_color.frames import RGB
+from cartoon_color.scaling import squeeze
 from cartoon_color.stages.credits import CreditsVerdict, judge_credits
 
 AHEAD = 8
@@ -44,7 +45,7 @@ class Picture:
 
 def make_picture(rgb: RGB, path: Path, size: int, profile: CreditsProfile | None) -> Picture:
     """Scale a frame, write it unless it shows credits, and tell what it is like."""
-    small = np.asarray(cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    small = squeeze(rgb, size)
     verdict = None if profile is None else judge_credits(small, profile)
     if verdict is None or not verdict.credits:
         _, encoded = cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), _PNG)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
-from typing import cast
 
 import cv2
 import numpy as np
 import torch
 
 from cartoon_color import color
-from cartoon_color.frames import Chroma, ColorRange, Frame, Luma
+from cartoon_color.frames import Chroma, ColorRange, Frame
+from cartoon_color.scaling import squeeze
 from cartoon_color.variants import Colorizer
 
 
@@ -78,7 +78,4 @@ class Colorize:
 
     def _view(self, frame: Frame) -> Chroma:
         """What the network sees of a frame: L* of its gray picture, (size, size) float32."""
-        enlarged = self.size > max(frame.luma.shape)
-        method = cv2.INTER_LINEAR if enlarged else cv2.INTER_AREA
-        luma = cast(Luma, cv2.resize(frame.luma, (self.size, self.size), interpolation=method))
-        return color.luma_to_lightness(luma, self.bit_depth, self.color_range)
+        return color.luma_to_lightness(squeeze(frame.luma, self.size), self.bit_depth, self.color_range)
