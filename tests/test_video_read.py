@@ -20,6 +20,7 @@ from cartoon_color.errors import InputError, TruncatedError
 from cartoon_color.frames import Frame
 from cartoon_color.video import probe, read, read_color
 from cartoon_color.video.formats import layout, luma, planes
+from cartoon_color.video.read import _decoded
 
 X264 = {"codec": "libx264", "options": {"qp": "0", "preset": "ultrafast"}}
 PLANAR = [
@@ -249,6 +250,25 @@ def test_the_last_frames_come_whatever_the_number_of_the_stream(tmp_path: Path) 
     for number, frame in enumerate(frames := list(read(info))):
         np.testing.assert_array_equal(frame.luma, films.drawing(number))
     assert len(frames) == 24
+
+
+class _Hiccup:
+    """A container that yields an empty packet after every other one, as FFmpeg does for some damaged films."""
+
+    def __init__(self, container: films.av.container.InputContainer) -> None:
+        self.streams, self.duration, self.format = container.streams, container.duration, container.format
+        self._container = container
+
+    def demux(self) -> Iterator[films.av.Packet]:
+        for packet in self._container.demux():
+            yield packet
+            yield films.av.Packet()
+
+
+def test_empty_packets_do_not_end_a_film(tmp_path: Path) -> None:
+    info = probe(films.plain(tmp_path / "film.mkv", 24, **X264))
+    with films.av.open(str(info.path)) as container:
+        assert len(list(_decoded(_Hiccup(container), container.streams.video[0], info))) == 24  # type: ignore[arg-type]
 
 
 def test_damage_in_the_middle_costs_only_what_is_damaged(tmp_path: Path) -> None:

@@ -176,6 +176,13 @@ def test_sizes_that_an_encoder_refuses(tmp_path: Path, codec: str, size: tuple[i
     _refused(tmp_path / "copy.mkv", film, sentence, EncoderSettings(codec=codec))
 
 
+def test_a_source_that_is_gone(tmp_path: Path) -> None:
+    info = probe(films.plain(tmp_path / "film.mkv", 1))
+    info.path.unlink()
+    with pytest.raises(InputError, match="can't be opened any more"):
+        Writer(tmp_path / "copy.mkv", info, FAST)
+
+
 def test_time_stamps_have_to_grow(tmp_path: Path) -> None:
     info = probe(films.plain(tmp_path / "film.mkv", 2))
     first, second = read(info)

@@ -18,7 +18,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
-from cartoon_color.errors import OutputError, SettingsError
+from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.frames import VideoInfo
 from cartoon_color.video.source import codec_name, label, reason, url
 
@@ -46,6 +46,7 @@ class Carrier:
         """Open the source again.
 
         Raises:
+            InputError: if it is gone.
             SettingsError: if `drop` names a stream that isn't there, or the one to color.
         """
         self._info = info
@@ -55,7 +56,10 @@ class Carrier:
                 f"streams to drop must be among {sorted(known) or 'none'}, got {unknown}; "
                 f"stream {info.video_stream} is the one to color"
             )
-        self.source: InputContainer = av.open(url(info.path), "r", metadata_errors="surrogateescape")
+        try:
+            self.source: InputContainer = av.open(url(info.path), "r", metadata_errors="surrogateescape")
+        except (av.FFmpegError, OSError) as error:
+            raise InputError(f"{info.path} can't be opened any more ({reason(error)}); was it moved? repeat") from error
         wanted = [self.source.streams[index] for index in sorted(known - set(drop))]
         self._taken = [stream for stream in wanted if not self._is_written_anyway(stream)]
         self._targets: dict[int, Stream] = {}

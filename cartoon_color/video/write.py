@@ -28,11 +28,6 @@ from cartoon_color.video.source import reason, url
 
 SUFFIXES = (".mkv", ".mp4", ".mov", ".m4v", ".nut", ".ts", ".webm")
 """Endings of the files that can be written: containers that keep time stamps."""
-_OPTIONS = {
-    # Time stamps as they are, instead of 1.4 s later.
-    "mpegts": {"mpegts_copyts": "1"},
-}
-"""Options of the muxers, by their names."""
 _SELF_CONTAINED = ("x264", "x265")
 """Codecs whose streams say themselves what sample aspect and colors they have."""
 _BARE = ("mpegts", "nut")
@@ -79,6 +74,7 @@ class Writer:
             overwrite: Whether `path` may exist already; it is replaced at the end.
 
         Raises:
+            InputError: if the source is gone.
             SettingsError: if `settings` or `drop` are wrong.
             OutputError: if the film can't be written there, in that container, or by that encoder.
         """
@@ -103,13 +99,7 @@ class Writer:
     def _open(self) -> None:
         # A container of the final name is made first, without a file, to learn what its ending stands for.
         name = av.open(url(self._path), "w").format.name
-        self._output: Any = av.open(
-            url(self._part),
-            "w",
-            format=name,
-            container_options=_OPTIONS.get(name, {}),
-            metadata_errors="surrogateescape",
-        )
+        self._output: Any = av.open(url(self._part), "w", format=name, metadata_errors="surrogateescape")
         source = self._carrier.source.streams[self._info.video_stream]
         self._title = source.metadata.get("title", "")
         self._pads = name in ("matroska", "webm") and self._info.sample_aspect != 1
