@@ -31,7 +31,8 @@ def compare(films: Sequence[Path], out: Path, *, rows: int = 4) -> None:
     """
     if not films or rows < 1:
         raise SettingsError(f"a comparison needs films and at least one row, got {len(films)} films and {rows} rows")
-    total = sum(1 for _ in read(probe(films[0])))
+    first = probe(films[0])
+    total = sum(1 for _ in read(first, deinterlace=first.interlaced))
     chosen = sorted({int((row + 0.5) * total / rows) for row in range(rows)})
     columns = [_pictures(film, chosen) for film in films]
     sheet = np.concatenate([np.concatenate(column, axis=0) for column in columns], axis=1)
@@ -56,7 +57,7 @@ def _pictures(film: Path, chosen: Sequence[int]) -> list[RGB]:
     info = probe(film)
     width = max(1, round(_HEIGHT * info.width * info.sample_aspect / info.height))
     pictures = []
-    for frame, rgb in read_color(info):
+    for frame, rgb in read_color(info, deinterlace=info.interlaced):
         if frame.index in chosen:
             pictures.append(np.asarray(cv2.resize(rgb, (width, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8))
         if frame.index >= chosen[-1]:
