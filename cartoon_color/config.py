@@ -7,24 +7,33 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
 from cartoon_color.errors import SettingsError
 
+Views = Literal["film", "thesis"]
+
 
 def help_of(settings: type, name: str) -> str:
     """The docstring under a field, on one line, for the command line's help."""
-    body = ast.parse(inspect.getsource(settings)).body[0]
-    assert isinstance(body, ast.ClassDef)
-    for field_, docstring in pairwise(body.body):
+    for field_, docstring in pairwise(_bodies(settings.__module__)[settings.__name__]):
         match field_, docstring:
             case ast.AnnAssign(target=ast.Name(id=found)), ast.Expr(value=ast.Constant(value=str(text))) if (
                 found == name
             ):
                 return " ".join(text.split())
     raise LookupError(f"{settings.__name__}.{name} has no docstring")
+
+
+@cache
+def _bodies(module: str) -> dict[str, list[ast.stmt]]:
+    """The statements of each class of a module, by name. Parsed once, since `--help` asks for every option."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class TrainingSettings:
     """Pictures per update."""
     crop: int = 224
     """Height and width in pixels of the random crops."""
+    views: Views = "film"
+    """What training shows: film, gray as such a film may have it; or thesis, L* of the color's own CIELAB."""
     learning_rate: float = 2e-3
     """Peak rate of AdamW; warmed up over the first 3 % of the updates, then lowered along a cosine."""
     weight_decay: float = 0.05

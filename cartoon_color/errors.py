@@ -5,8 +5,7 @@
     |   `-- TruncatedError      a film that breaks off before its end (``--keep-going`` colors up to there)
     |-- OutputError             a result that can't be written, or that would overwrite something
     |-- SettingsError           a setting, a manifest or a configuration file with wrong content
-    |-- WeightsError            a checkpoint that is missing, damaged, or of another network
-    `-- MissingExtraError       a command that needs an optional dependency; names the extra to install
+    `-- WeightsError            a checkpoint that is missing, damaged, or of another network
 
 The command line prints the sentence and exits with 1. Anything else that escapes is a bug and keeps its
 traceback. Errors of other libraries (PyAV, OpenCV, safetensors, ...) are translated where they arise.
@@ -35,13 +34,3 @@ class SettingsError(CartoonColorError):
 
 class WeightsError(CartoonColorError):
     """A checkpoint can't be used."""
-
-
-class MissingExtraError(CartoonColorError):
-    """An optional dependency is not installed."""
-
-    def __init__(self, *, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs the package {package}, which is not installed; "
-            f"install it with: pip install 'cartoon-color[{extra}]'"
-        )

@@ -1,4 +1,4 @@
-"""The types that everything else speaks of: a frame, a shot, and what a film is like."""
+"""The types that everything else speaks of: a frame, and what a film is like."""
 
 from __future__ import annotations
 
@@ -70,18 +70,6 @@ class Frame:
     def with_(self, **changes: Any) -> Frame:
         """A copy with some fields replaced."""
         return replace(self, **changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """Consecutive frames between two cuts, half open: start <= index < stop."""
-
-    start: int
-    stop: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < self.stop:
-            raise ValueError(f"a shot needs 0 <= start < stop, got {self.start = }, {self.stop = }")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from cartoon_color import __version__, checkpoint, metrics, variants
-from cartoon_color.config import NetworkSettings, TrainingSettings
+from cartoon_color.config import NetworkSettings, TrainingSettings, Views
 from cartoon_color.dataset.loader import PlainPictures, TrainingPictures, list_pictures
 from cartoon_color.dataset.manifest import Manifest
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
@@ -74,7 +74,7 @@ def train(
             "extract more episodes or lower the batch"
         )
     validation = _pictures(datasets, "validation")
-    views = TrainingPictures(pictures, settings.crop, settings.seed)
+    views = TrainingPictures(pictures, settings.crop, settings.seed, settings.views)
     loader = DataLoader(
         views,
         settings.batch,
@@ -109,7 +109,7 @@ def train(
             running = value if math.isnan(running) else 0.98 * running + 0.02 * value
             if progress is not None:
                 progress(Progress(epoch, update, updates, running, reached))
-        reached = validate(average, validation, where) if validation else None
+        reached = validate(average, validation, where, settings.views) if validation else None
         story = {
             "version": __version__,
             "shows": [manifest.name for manifest, _ in datasets],
@@ -159,11 +159,11 @@ def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
             kept.copy_(now)
 
 
-def validate(model: variants.Model, pictures: Sequence[Path], where: torch.device) -> float:
+def validate(model: variants.Model, pictures: Sequence[Path], where: torch.device, views: Views = "film") -> float:
     """Chroma PSNR in dB over whole pictures at the network's output size."""
     errors: list[Tensor] = []
     with torch.inference_mode():
-        for lightness, ab in DataLoader(PlainPictures(pictures), 16):
+        for lightness, ab in DataLoader(PlainPictures(pictures, views), 16):
             predicted = model.colorize(lightness.to(where)).ab
             errors.append((predicted.cpu() - ab).square().mean(dim=(1, 2, 3)))
     return metrics.chroma_psnr(float(torch.cat(errors).mean()))

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cartoon_color.frames import Frame, Shot
+from cartoon_color.frames import Frame
 
 
 def frame(**changes) -> Frame:
@@ -70,10 +70,3 @@ def test_frame_with() -> None:
     assert (other.pts, other.time_base, other.index) == (one.pts, one.time_base, one.index)
     with pytest.raises(ValueError, match="chroma must be"):
         one.with_(chroma=np.zeros(3, np.float32))
-
-
-def test_shot() -> None:
-    assert Shot(0, 1) == Shot(0, 1)
-    for start, stop in ((-1, 2), (2, 2), (3, 2)):
-        with pytest.raises(ValueError, match=f"{stop}"):
-            Shot(start, stop)

@@ -111,6 +111,17 @@ def test_plain_pictures(pictures: list[Path]) -> None:
     torch.testing.assert_close(ab, example(drawing(2), np.zeros((48, 48), np.float32))[1])
 
 
+def test_thesis_views_unit(pictures: list[Path]) -> None:
+    """Section 7.4: a cut at the picture's own scale, mirrored or not, and L* of its own CIELAB."""
+    views = TrainingPictures(pictures, 40, seed=0, views="thesis")
+    lab = color.rgb_to_lab(drawing(3))
+    cuts = [lab[top : top + 40, left : left + 40, 0] for top in range(9) for left in range(9)]
+    shown = views[3][0][0].numpy()
+    assert any(np.allclose(shown, cut, atol=1e-3) or np.allclose(shown, cut[:, ::-1], atol=1e-3) for cut in cuts)
+    plain = PlainPictures(pictures, "thesis")[3][0][0]
+    np.testing.assert_allclose(plain, lab[..., 0], atol=1e-3)
+
+
 def test_views_shape(pictures: list[Path]) -> None:
     views = TrainingPictures(pictures, 40, seed=0)
     assert len(views) == 8

@@ -13,8 +13,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cartoon_color import color
+from cartoon_color.config import Views
 from cartoon_color.errors import InputError
 from cartoon_color.frames import RGB
+from cartoon_color.scaling import squeeze
 
 OUTPUT_STRIDE = 4
 """Networks predict color at this fraction of their input's size (thesis section 5.1)."""
@@ -44,42 +46,46 @@ def read_picture(path: Path) -> RGB:
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def example(rgb: RGB, luma: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+def example(rgb: RGB, luma: NDArray[np.float32] | None) -> tuple[Tensor, Tensor]:
     """What a network sees and what it should say.
 
     Args:
         rgb: (H, W, 3), the true color.
-        luma: (H, W) float32, 0..1: the gray picture.
+        luma: (H, W) float32, 0..1: the gray picture; None to show L* of the color's own CIELAB instead, as the thesis
+            does (section 5.1.1), though no black-and-white film has it.
 
     Returns:
-        L* of the gray picture (1, H, W), 0..100; a, b of the true color, averaged down to (2, H / 4, W / 4), rounded up
+        L* (1, H, W), 0..100; a, b of the true color, averaged down to (2, H / 4, W / 4), rounded up
         as networks do.
     """
-    height, width = luma.shape
+    height, width = rgb.shape[:2]
     lab = color.rgb_to_lab(rgb)
     ab = cv2.resize(
         np.ascontiguousarray(lab[..., 1:]),
         (-(-width // OUTPUT_STRIDE), -(-height // OUTPUT_STRIDE)),
         interpolation=cv2.INTER_AREA,
     )
+    lightness = np.ascontiguousarray(lab[..., 0]) if luma is None else color.gray_lightness(luma)
     return (
-        torch.from_numpy(color.gray_lightness(luma)[None]),
+        torch.from_numpy(lightness[None]),
         torch.from_numpy(np.ascontiguousarray(ab.transpose(2, 0, 1))),
     )
 
 
 class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
-    """Random views of extracted pictures, as a black-and-white film might show them.
+    """Random views of extracted pictures.
 
-    A view is a square cut of 5/8 to all of the picture, scaled to `crop`, mirrored at random. Its gray comes from a
-    random mix of R, G and B near BT.601's (films before 1930 hardly saw red), through a random gamma and contrast, with
-    grain and blur. The color stays what it was.
+    With `film`, as a black-and-white film might show them: a square cut of 5/8 to all of the picture, scaled to `crop`,
+    mirrored at random; its gray comes from a random mix of R, G and B near BT.601's, through a random gamma and
+    contrast, with grain and blur. With `thesis`, as in its section 7.4: random cuts of `crop`, mirrored at random, and
+    L* of the color's own CIELAB.
     """
 
-    def __init__(self, pictures: Sequence[Path], crop: int, seed: int) -> None:
+    def __init__(self, pictures: Sequence[Path], crop: int, seed: int, views: Views = "film") -> None:
         self.pictures = pictures
         self.crop = crop
         self.seed = seed
+        self.views = views
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -89,14 +95,13 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.seed, self.epoch, item))
         rgb = read_picture(self.pictures[item])
         side = min(rgb.shape[:2])
-        side = int(rng.integers(side * 5 // 8, side + 1))
+        side = int(rng.integers(side * 5 // 8, side + 1)) if self.views == "film" else min(side, self.crop)
         top, left = (int(rng.integers(0, size - side + 1)) for size in rgb.shape[:2])
         rgb = rgb[top : top + side, left : left + side]
-        method = cv2.INTER_AREA if side > self.crop else cv2.INTER_LINEAR
-        rgb = np.asarray(cv2.resize(rgb, (self.crop, self.crop), interpolation=method), np.uint8)
+        rgb = squeeze(rgb, self.crop)
         if rng.random() < 0.5:
             rgb = np.ascontiguousarray(rgb[:, ::-1])
-        return example(rgb, _black_and_white(rgb, rng))
+        return example(rgb, _black_and_white(rgb, rng) if self.views == "film" else None)
 
 
 def _black_and_white(rgb: RGB, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -112,14 +117,16 @@ def _black_and_white(rgb: RGB, rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 class PlainPictures(Dataset[tuple[Tensor, Tensor]]):
-    """Extracted pictures as they are, for measuring: their gray is their BT.601 luma in 8 bits."""
+    """Whole pictures, for measuring; with `film`, their gray is their BT.601 luma in 8 bits."""
 
-    def __init__(self, pictures: Sequence[Path]) -> None:
+    def __init__(self, pictures: Sequence[Path], views: Views = "film") -> None:
         self.pictures = pictures
+        self.views = views
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
         rgb = read_picture(self.pictures[item])
-        return example(rgb, color.luma_of_rgb(rgb, "bt601").astype(np.float32) / np.float32(255))
+        luma = color.luma_of_rgb(rgb, "bt601").astype(np.float32) / np.float32(255)
+        return example(rgb, luma if self.views == "film" else None)
