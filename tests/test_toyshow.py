@@ -169,7 +169,9 @@ def test_equal_grays_differ_in_color(one, other):
         ({"seed": -1}, "seed"),
         ({"episodes": 99}, "episodes"),
         ({"size": (161, 120)}, "size"),
-        ({"seconds": 0.1}, "seconds|short|long"),
+        ({"seconds": 0.1}, "too short"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"seconds": 1e9}, "seconds"),
         ({"grain": -1.0}, "grain"),
     ],
 )

@@ -74,7 +74,7 @@ PAINTS: Final[dict[str, tuple[int, int, int]]] = {
     "forest floor": (120, 112, 62),
     "snow": (236, 242, 248),
     "snow shade": (196, 214, 234),
-    "winter sky": (188, 206, 226),
+    "winter sky": (156, 190, 228),
     "fir": (52, 102, 78),
     # indoors
     "wallpaper": (206, 222, 176),

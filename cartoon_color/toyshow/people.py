@@ -200,11 +200,6 @@ def _belt(hip: float, shoulder: float) -> Drawing:
     )
 
 
-def _buttons(hip: float, shoulder: float) -> Drawing:
-    heights = np.linspace(shoulder + 12, hip - 6, 3)
-    return tuple(Piece("button", oval(5, float(y), 1.9), "brass", 0.8) for y in heights)
-
-
 def _apron(hip: float, shoulder: float) -> Drawing:
     bib = polygon([(-4, shoulder + 10), (9, shoulder + 10), (10, hip - 9), (-5, hip - 9)])
     cloth = curve([(-8, hip - 9), (3, hip - 10), (13, hip - 9), (16, hip + 12), (4, hip + 16), (-10, hip + 12)])

@@ -176,8 +176,9 @@ class _Writer:
         middle = self.rng.uniform(self.view / 2, WIDTH - self.view / 2)
         still, hold = Camera(middle), int(self.rng.integers(2, 4))
         if kind == "walk":
-            cast = self._walkers(still.x, ground, 2)
-            return ShotScript(background, cast, still, still, hold)
+            walkers = self._walkers(middle, ground, 2)
+            birds = () if background == "kitchen" else (Actor("bird", middle - self.view * 0.4, 60, 70, phase=0.1),)
+            return ShotScript(background, (*birds, *walkers), still, still, hold)
         if kind == "pan":
             return self._pan(background, ground)
         if kind == "novelty":
@@ -209,8 +210,7 @@ class _Writer:
             side = -1 if self.rng.random() < 0.5 else 1
             x = middle + side * self.view * (0.42 - 0.25 * n)
             cast.append(Actor(str(name), x, ground + 4 * n, -side * self.rng.uniform(40, 62), side > 0, phase=n * 0.3))
-        flight = Actor("bird", middle - self.view * 0.4, 60, 70, phase=0.1)
-        return (*((flight,) if ground != BACKGROUNDS["kitchen"].ground else ()), *cast)
+        return tuple(cast)
 
     def _group(self, middle: float, ground: float, count: int) -> tuple[tuple[Actor, ...], str]:
         """People and at most one animal, side by side; the leftmost, a person, talks."""

@@ -25,6 +25,8 @@ Role = Literal["train", "validation", "test"]
 
 _WIDEST: Final = 2.2
 """Width over height; a wider picture would leave the camera nothing to pan over."""
+_LONGEST: Final = 120
+"""Seconds; an episode's drawings are all held in memory."""
 _SMALLEST: Final = 64
 """Pixels of height; below that, lines run together."""
 
@@ -75,7 +77,7 @@ def draw_show(
     The same arguments give the same bytes. `grain` is the standard deviation of film grain in luma codes; 0 turns it
     off. Raises SettingsError for arguments that allow no show, OutputError where `out` can't be written.
     """
-    _check(seed, episodes, size, rate, grain)
+    _check(seed, episodes, seconds, size, rate, grain)
     order = np.random.default_rng(seed).permutation(len(NOVELTIES))
     studio = Studio(size, seed)
     drawn = []
@@ -94,13 +96,15 @@ def draw_show(
     return ToyShow(manifest, tuple(drawn))
 
 
-def _check(seed: int, episodes: int, size: tuple[int, int], rate: Fraction, grain: float) -> None:
+def _check(seed: int, episodes: int, seconds: float, size: tuple[int, int], rate: Fraction, grain: float) -> None:
     width, height = size
     problems = []
     if seed < 0:
         problems.append(f"seed must be at least 0, got {seed}")
     if not 1 <= episodes <= len(NOVELTIES):
         problems.append(f"episodes must be 1 to {len(NOVELTIES)}, got {episodes}")
+    if not 0 < seconds <= _LONGEST:
+        problems.append(f"seconds must be more than 0 and at most {_LONGEST}, got {seconds}")
     if width % 2 or height % 2 or height < _SMALLEST or not 1 <= width / max(1, height) <= _WIDEST:
         problems.append(
             f"size must be even, at least {_SMALLEST} high and 1 to {_WIDEST} times as wide, got {width} x {height}"
