@@ -5,12 +5,13 @@ Heavy imports stand inside the commands that need them, so that `--help` answers
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,7 +20,7 @@ import typer
 
 from cartoon_color import __version__
 from cartoon_color.config import EncoderSettings, ExtractSettings, NetworkSettings, TrainingSettings, help_of
-from cartoon_color.errors import CartoonColorError, SettingsError
+from cartoon_color.errors import CartoonColorError, InputError, OutputError, SettingsError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -45,23 +46,48 @@ def main() -> None:
     """Run the command line: exit 0 on success, 1 with one sentence on failure, 2 on misuse, 130 when interrupted."""
     # With the default of spinning, a single busy process beside makes torch ten times slower. Read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names of files may hold what the terminal's encoding doesn't.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one, a shell's background another
+            signal.signal(number, _stop)
     try:
         app()
     except CartoonColorError as error:
-        _say(f"Error: {error}")
+        _say_error(error)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        # A name that the system refuses, wherever it was met first.
+        _say(f"Error: the name {error.filename} can't be used ({error.strerror}); choose another")
+        sys.exit(1)
+    except _Stopped:
         _say("Interrupted; nothing unfinished was left behind.")
         sys.exit(130)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class _Stopped(BaseException):
+    """Somebody wants the program to end. KeyboardInterrupt would be caught by typer."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    # A second one must not disturb the tidying up after the first.
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise _Stopped
 
 
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
+
+
+def _say_error(error: CartoonColorError) -> None:
+    _say("Error: " + " ".join(str(error).splitlines()))
 
 
 def _print(text: str) -> None:
@@ -85,7 +111,7 @@ def _options(
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Progress]:
-    """A live display on stderr: what, frames done, frames a second, time left."""
+    """A live display on stderr, if that is a terminal: what, frames done, frames a second, time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -96,7 +122,11 @@ def _progress(quiet: bool) -> Iterator[Progress]:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+    console = Console(stderr=True)
+    # What is printed meanwhile goes above the display, but not where it goes to a file.
+    with Progress(
+        *columns, console=console, disable=quiet or not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+    ) as progress:
         yield progress
 
 
@@ -121,8 +151,13 @@ class _Counter:
 def render(
     films: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films to color.", show_default=False)],
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="A file, or a folder for several inputs. [default: NAME.color.mkv]"),
+        str | None,  # a Path would lose the slash
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PATH",
+            help="A file, or a folder; one ending in / is made. [default: NAME.color.mkv beside each input]",
+        ),
     ] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Use the weights of this variant; may be repeated.")] = None,
     weights: Annotated[
@@ -157,7 +192,7 @@ def render(
         cartoon-color render episode_14.mkv episode_15.mkv -o colored/
     """
     from cartoon_color.checkpoint import choose_weights
-    from cartoon_color.render import Painter, output_paths
+    from cartoon_color.render import Painter, is_folder, output_paths
     from cartoon_color.render import render as color_film
 
     outputs = output_paths(films, output)
@@ -176,18 +211,20 @@ def render(
                     deinterlace=deinterlace,
                     keep_going=keep_going,
                     overwrite=overwrite,
+                    make_folder=output is not None and is_folder(output),
                     progress=_Counter(progress, film.name, "fps"),
                 )
-            except CartoonColorError as error:
+            except (InputError, OutputError) as error:
+                # Settings and weights are the same for all films, so wrong ones end the run.
                 if len(films) == 1:
                     raise
-                _say(f"Error: {error}")
+                _say_error(error)
                 failures += 1
                 continue
             summaries.append(summary)
             if summary.frames_lost != 0:
-                lost = "an unknown number of" if summary.frames_lost is None else summary.frames_lost
-                _say(f"Warning: {film} breaks off after {summary.frames} frames; {lost} frames are lost.")
+                lost = "unknown" if summary.frames_lost is None else f"about {summary.frames_lost}"
+                _say(f"Warning: {film} is damaged or breaks off; colored frames: {summary.frames}, lost: {lost}.")
             if not as_json:
                 _print(f"{target}: {summary.frames} frames, {summary.drawings} drawings, {summary.seconds:.1f} s")
     if as_json:
@@ -255,6 +292,9 @@ def train(
     epochs: Annotated[int, typer.Option(help=help_of(TrainingSettings, "epochs"))] = TrainingSettings().epochs,
     batch: Annotated[int, typer.Option(help=help_of(TrainingSettings, "batch"))] = TrainingSettings().batch,
     crop: Annotated[int, typer.Option(help=help_of(TrainingSettings, "crop"))] = TrainingSettings().crop,
+    views: Annotated[
+        Literal["film", "thesis"], typer.Option(help=help_of(TrainingSettings, "views"))
+    ] = TrainingSettings().views,
     seed: Annotated[int, typer.Option(help=help_of(TrainingSettings, "seed"))] = TrainingSettings().seed,
     workers: Annotated[int, typer.Option(help=help_of(TrainingSettings, "workers"))] = TrainingSettings().workers,
     device: Device = "auto",
@@ -274,7 +314,7 @@ def train(
             f"{len(manifest)} manifests and {len(dataset)} data sets were given; give one --dataset for each --manifest"
         )
     network = NetworkSettings(width=width)
-    settings = TrainingSettings(epochs=epochs, batch=batch, crop=crop, seed=seed, workers=workers)
+    settings = TrainingSettings(epochs=epochs, batch=batch, crop=crop, views=views, seed=seed, workers=workers)
     with _progress(quiet) as display:
         task = display.add_task(variant, total=None, note="")
 
@@ -343,4 +383,6 @@ def toyshow(
 
 
 def _print_json(content: Any) -> None:
-    _print(json.dumps(content, indent=2, default=str))
+    import json
+
+    _print(json.dumps(content, indent=2))

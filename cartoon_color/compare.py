@@ -31,6 +31,8 @@ def compare(films: Sequence[Path], out: Path, *, rows: int = 4) -> None:
     """
     if not films or rows < 1:
         raise SettingsError(f"a comparison needs films and at least one row, got {len(films)} films and {rows} rows")
+    if out.suffix.lower() != ".png" or any(film.resolve() == out.resolve() for film in films):
+        raise OutputError(f"the picture can't be written to {out}; give a name of its own that ends in .png")
     first = probe(films[0])
     total = sum(1 for _ in read(first, deinterlace=first.interlaced))
     chosen = sorted({int((row + 0.5) * total / rows) for row in range(rows)})

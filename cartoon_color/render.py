@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
 from cartoon_color import checkpoint, color
 from cartoon_color.config import EncoderSettings
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
-from cartoon_color.errors import OutputError, SettingsError, TruncatedError
+from cartoon_color.errors import OutputError, SettingsError, TruncatedError, WeightsError
 from cartoon_color.frames import Frame, Luma, VideoInfo
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import Stage, chain, prefetched
-from cartoon_color.variants import Colorizer
+from cartoon_color.variants import Colorizer, Model
 from cartoon_color.variants.ensemble import MeanEnsemble
 from cartoon_color.video import Writer, probe, read
 
@@ -38,74 +40,113 @@ class RenderSummary:
     drawings: int
     """Frames that went through the network; the others are held."""
     frames_lost: int | None
-    """Frames missing where a truncated film was colored up to its break; 0 for a whole film, None if unknown."""
+    """Frames missing in the end, by the length that the film promises; 0 for a whole film, None if it doesn't say."""
     seconds: float
     variants: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, str | int | float | list[str] | None]:
         """The fields as JSON takes them, with the speed."""
         return {
-            **asdict(self),
             "source": str(self.source),
             "output": str(self.output),
+            "frames": self.frames,
+            "drawings": self.drawings,
+            "frames_lost": self.frames_lost,
+            "seconds": round(self.seconds, 3),
             "frames_per_second": round(self.frames / self.seconds, 2) if self.seconds else None,
+            "variants": list(self.variants),
         }
 
 
-def output_paths(films: Sequence[Path], output: Path | None) -> list[Path]:
+def is_folder(output: str) -> bool:
+    """Whether `output`, as the user wrote it, means a folder: one is there, or the name ends in a slash."""
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def output_paths(films: Sequence[Path], output: str | None) -> list[Path]:
     """Where the colored films go: `NAME.color.mkv` beside each, or in the folder `output`, or the file `output`.
 
     Raises:
-        OutputError: Several films for one file, or two films for one name.
+        OutputError: Several films for one file, two films for one name, or an output that is to be read as well.
     """
     if output is None:
-        paths = [film.with_name(f"{film.stem}.color.mkv") for film in films]
-    elif output.is_dir() or str(output).endswith(os.sep):
-        paths = [output / f"{film.stem}.color.mkv" for film in films]
+        paths = [film.parent / f"{film.stem}.color.mkv" for film in films]
+    elif is_folder(output):
+        paths = [Path(output) / f"{film.stem}.color.mkv" for film in films]
     elif len(films) == 1:
-        paths = [output]
+        paths = [Path(output)]
     else:
         raise OutputError(f"{len(films)} films can't all go to {output}; give a folder that exists, or one ending in /")
-    twice = [path for path in paths if paths.count(path) > 1]
-    if twice:
-        raise OutputError(f"two films would be written to {twice[0]}; color them in two runs with different -o")
+    # Path.resolve fails where links go in circles.
+    sources, seen = {os.path.realpath(film) for film in films}, set()
+    for path in paths:
+        place = os.path.realpath(path)
+        if place in seen:
+            raise OutputError(f"two films would be written to {path}; color them in two runs with different -o")
+        if place in sources:
+            raise OutputError(f"{path} is both a film to color and an output; write to another place with -o")
+        seen.add(place)
     return paths
 
 
 class Painter:
-    """Checkpoints made ready to color films, alone or as an ensemble."""
+    """Checkpoints that color films, alone or as an ensemble.
+
+    They are loaded when the first film needs them, so what is wrong with films and outputs is told before.
+    """
 
     def __init__(
         self, weights: Sequence[Path], *, ensemble: Ensemble | None = None, device: DeviceName = "auto"
     ) -> None:
-        self.device = choose_device(device)
-        self.dtype = fast_dtype(self.device)
-        loaded = [checkpoint.load(path) for path in weights]
-        models = [entry.model for entry in loaded]
-        self.variants = tuple(model.variant.name for model in models)
-        if len(models) > 1 and ensemble is None:
+        """Choose what to load.
+
+        Raises:
+            SettingsError: Several weights but no way to put them together, or a device that isn't there.
+        """
+        if len(weights) > 1 and ensemble is None:
             raise SettingsError(
-                f"{len(models)} weights were given ({', '.join(map(str, weights))}), which takes --ensemble mean; "
+                f"{len(weights)} weights were given ({', '.join(map(str, weights))}), which takes --ensemble mean; "
                 "or give one of them"
             )
+        self.weights = weights
+        self.device = choose_device(device)
+        self.dtype = fast_dtype(self.device)
+
+    @cached_property
+    def models(self) -> list[Model]:
+        """One for each of the weights, on the device.
+
+        Raises:
+            WeightsError: Weights that can't be used, or not together.
+        """
+        models = [checkpoint.load(path).model for path in self.weights]
         sizes = {model.settings.input_size for model in models}
         if len(sizes) > 1:
-            raise SettingsError(
+            raise WeightsError(
                 f"the weights see pictures of different sizes ({', '.join(map(str, sorted(sizes)))} pixels), "
                 "so their mean is not defined; give weights of one input_size"
             )
-        self.size = sizes.pop()
-        members = [model.to(self.device).colorize for model in models]
-        self.colorizer: Colorizer = members[0] if len(members) == 1 else MeanEnsemble(members)
+        return [model.to(self.device) for model in models]
+
+    @cached_property
+    def colorizer(self) -> Colorizer:
+        """The model, or the ensemble."""
+        members = [model.colorize for model in self.models]
+        return members[0] if len(members) == 1 else MeanEnsemble(members)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names, one for each of the weights."""
+        return tuple(model.variant.name for model in self.models)
 
     def stages(self, info: VideoInfo) -> list[Stage]:
         """From luma to chroma, for one film."""
         return [
-            DetectShots(),
+            DetectShots(bit_depth=info.bit_depth),
             MarkHeld(bit_depth=info.bit_depth),
             Colorize(
                 self.colorizer,
-                size=self.size,
+                size=self.models[0].settings.input_size,
                 bit_depth=info.bit_depth,
                 color_range=info.color_range,
                 device=self.device,
@@ -124,6 +165,7 @@ def render(
     deinterlace: bool = False,
     keep_going: bool = False,
     overwrite: bool = False,
+    make_folder: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> RenderSummary:
     """Color a film; luma, time stamps and all other streams stay what they are.
@@ -137,20 +179,28 @@ def render(
         deinterlace: Make one frame of the two fields of an interlaced film.
         keep_going: Color a broken film up to where it breaks off.
         overwrite: Whether `output` may exist.
+        make_folder: Whether the folder of `output` is made if it isn't there.
         progress: Called after every frame with the frames done and, if known, the frames in all.
 
     Raises:
         InputError: The source can't be used.
         OutputError: The result can't be written; nothing of it is left.
+        SettingsError: `encoder` or `drop` are wrong.
+        WeightsError: The painter's weights can't be used.
     """
     started = time.monotonic()
     info = probe(source)
     ending = _Ending(keep_going)
+    decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
     frames = drawings = 0
-    with Writer(output, info, encoder, drop=drop, overwrite=overwrite) as writer:
-        decoded = ending.guard(read(info, deinterlace=deinterlace))
+    with (
+        _folder(output.parent, make=make_folder),
+        Writer(output, info, encoder, drop=drop, overwrite=overwrite) as writer,
+        # However the film ends, the thread that decodes it is waited for.
+        closing(cast("Generator[Frame, None, None]", decoded)),
+    ):
         shown = -1
-        for frame in chain(prefetched(decoded, READ_AHEAD), painter.stages(info)):
+        for frame in chain(decoded, painter.stages(info)):
             if frame.drawing != shown:
                 u, v = _planes(frame, info, writer)
                 shown = frame.drawing
@@ -162,6 +212,24 @@ def render(
     return RenderSummary(
         source, output, frames, drawings, ending.lost(info, frames), time.monotonic() - started, painter.variants
     )
+
+
+@contextmanager
+def _folder(folder: Path, *, make: bool) -> Iterator[None]:
+    """Make `folder` if it isn't there; if then nothing comes into it, it doesn't stay."""
+    new = make and not folder.exists()
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} can't be made ({error.strerror}); choose another with -o") from None
+    try:
+        yield
+    except BaseException:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _planes(frame: Frame, info: VideoInfo, writer: Writer) -> tuple[Luma, Luma]:

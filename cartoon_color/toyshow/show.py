@@ -92,7 +92,9 @@ def draw_show(
         part.write_text(_manifest(drawn, seed), encoding="utf-8")
         part.replace(manifest)
     except OSError as error:
-        raise OutputError(f"the toy show can't be written to {out}: {error}") from error
+        raise OutputError(
+            f"the toy show can't be written to {out} ({error.strerror}); choose another place with --out"
+        ) from error
     return ToyShow(manifest, tuple(drawn))
 
 
