@@ -297,6 +297,35 @@ def test_one_bad_film_does_not_stop_the_others(run: Run, stock: Path, tmp_path: 
     ]
 
 
+def test_a_broken_film_tells_how_much_is_lost(run: Run, stock: Path, tmp_path: Path) -> None:
+    line = f"render {stock}/broken.mkv -o {tmp_path}/new/ --weights {stock}/small.safetensors"
+    answer = run(line)
+    assert answer.code == 1
+    assert _is_sentence(answer.err)
+    assert "--keep-going" in answer.err
+    assert not list(tmp_path.iterdir())
+    answer = run(f"{line} --keep-going")
+    assert answer.code == 0
+    assert re.fullmatch(
+        r"Warning: .*/broken.mkv is damaged or breaks off; colored frames: \d+, lost: about \d+\.\n", answer.err
+    )
+
+
+def test_an_empty_folder_that_was_there_stays(run: Run, stock: Path, tmp_path: Path) -> None:
+    answer = run(f"render {stock}/broken.mkv -o {tmp_path}/ --weights {stock}/small.safetensors")
+    assert answer.code == 1
+    assert tmp_path.is_dir()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_that_does_not_tell_its_length(run: Run, stock: Path, tmp_path: Path) -> None:
+    film = films.plain(tmp_path / "film.h264", 12, codec="libx264")
+    assert probe(film).frames is None
+    answer = run(f"render {film} --weights {stock}/small.safetensors")
+    assert answer.code == 0, answer.err
+    assert "12 frames" in answer.out
+
+
 def test_settings_that_fit_no_film_are_told_once(run: Run, stock: Path, tmp_path: Path) -> None:
     answer = run(
         f"render {stock}/film.mkv {stock}/taken.mkv -o {tmp_path}/ --crf 999 --weights {stock}/small.safetensors"
