@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,13 +18,10 @@ import cv2
 import films
 import numpy as np
 import pytest
-import typer
 
-from cartoon_color import __version__, cli
+from cartoon_color import cli
 from cartoon_color.video import probe, read
 
-COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-HEAVY = {"av", "cv2", "numpy", "rich", "scipy", "skimage", "sklearn", "torch"}
 RENDER = "render film.mkv --weights small.safetensors"
 
 
@@ -335,6 +332,24 @@ def test_settings_that_fit_no_film_are_told_once(run: Run, stock: Path, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_name_that_is_no_text(run: Run, stock: Path, tmp_path: Path) -> None:
+    film = tmp_path / os.fsdecode(b"\xe9.mkv")  # Latin-1, which a terminal in UTF-8 can't show
+    shutil.copy(stock / "film.mkv", film)
+    answer = run(f"render {film} --weights {stock}/small.safetensors")
+    assert (answer.code, answer.err) == (0, "")  # no progress, as this is no terminal
+    assert answer.out.startswith(f"{tmp_path}/\\udce9.color.mkv: 12 frames")
+    assert film.with_name(film.stem + ".color.mkv").is_file()
+
+
+def test_one_variant_of_a_folder_of_weights(run: Run, stock: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    shutil.copy(stock / "small.safetensors", tmp_path / "weights" / "compact.safetensors")
+    words = f"render {stock}/film.mkv -o {tmp_path}/copy.mkv --weights {tmp_path}/weights --variant compact --json"
+    answer = run(words)
+    assert answer.code == 0
+    assert json.loads(answer.out)[0]["variants"] == ["compact"]
+
+
 def test_json_is_all_that_is_printed(run: Run, stock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # as if to a terminal
     monkeypatch.chdir(stock)
@@ -382,58 +397,3 @@ def test_progress_is_shown_to_a_terminal_unless_quiet(
     assert answer.out.startswith(f"{tmp_path}/film.color.mkv: 12 frames, 12 drawings, ")
     assert ("film.mkv" in answer.err and "12/12" in answer.err and "fps" in answer.err) != quiet
     assert (answer.err == "") == quiet
-
-
-def test_progress_does_not_litter_a_file(run: Run, stock: Path, tmp_path: Path) -> None:
-    answer = run(f"render {stock}/film.mkv -o {tmp_path} --weights {stock}/small.safetensors")
-    assert answer.code == 0
-    assert answer.err == ""
-
-
-def test_version(run: Run) -> None:
-    assert run("--version") == Answer(0, f"cartoon-color {__version__}\n", "")
-
-
-def test_without_a_command_help_is_shown(run: Run) -> None:
-    answer = run("")
-    assert all(f"\n  {name} " in answer.out + answer.err for name in COMMANDS)
-
-
-def test_there_are_commands() -> None:
-    assert {"render", "extract", "train", "compare", "toyshow"} <= set(COMMANDS)
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_and_option_has_help(run: Run, name: str) -> None:
-    answer = run(f"{name} --help")
-    assert answer.code == 0
-    assert answer.err == ""
-    assert answer.out.startswith(f"Usage: cartoon-color {name} ")
-    assert re.search(rf"Example:\s+cartoon-color {name} \S", answer.out)
-    command = COMMANDS[name]
-    assert command.help
-    for parameter in command.params:
-        assert parameter.help, f"{name} {parameter.name} has no help"
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_example_can_be_pasted(name: str) -> None:
-    examples = re.findall(r"^ *cartoon-color (.+)$", COMMANDS[name].help, re.MULTILINE)
-    assert examples
-    for example in examples:
-        command, *words = shlex.split(example)
-        assert command == name
-        # Parses all of it, and runs nothing.
-        assert COMMANDS[name].make_context(name, words).params
-
-
-def test_help_loads_nothing_heavy() -> None:
-    program = (
-        "import sys\nfrom cartoon_color.cli import main\nsys.argv = ['cartoon-color', 'render', '--help']\n"
-        "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "Usage: cartoon-color render" in done.stdout
-    loaded = set(done.stderr.split())
-    assert "cartoon_color.cli" in loaded
-    assert not loaded & HEAVY
