@@ -42,7 +42,7 @@ class NetworkSettings:
 
     width: float = 1.0
     """Factor on the number of channels of every layer."""
-    temperature: float = 0.6
+    temperature: float = 1.0
     """Of the annealed mean over the ab bins: 1 is the expectation, lower is livelier."""
     input_size: int = 256
     """Height and width in pixels of the pictures that the network sees; every film is resized to it."""
