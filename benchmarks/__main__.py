@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -83,12 +82,18 @@ def render_overhead(film: Path) -> float:
 
 def peak_memory(film: Path, folder: Path) -> float:
     """Peak resident MB of the whole command."""
+    # The resource usage that the system keeps of a child begins at the size of its parent, so its own peak is polled.
     command = [sys.executable, "-c", "from cartoon_color.cli import main; main()", "render", str(film), "--quiet"]
-    process = subprocess.Popen([*command, "--overwrite", "-o", str(folder / "out.mkv"), "--preset", "ultrafast"])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"render failed with status {status}")
-    return usage.ru_maxrss / 1000
+    command += ["--overwrite", "-o", str(folder / "out.mkv"), "--preset", "ultrafast"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0.0
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        peak = max([peak, *(int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith("VmHWM"))])
+        time.sleep(0.1)
+    if process.returncode:
+        raise RuntimeError(f"render failed with status {process.returncode}")
+    return peak
 
 
 def help_time() -> float:

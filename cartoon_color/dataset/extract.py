@@ -107,7 +107,7 @@ def extract(
     profile: CreditsProfile | None = None,
     *,
     progress: Callable[[int], None] | None = None,
-    workers: int = 2,
+    workers: int = 1,
 ) -> ExtractSummary:
     """Write the training pictures of `episode`, and its index, into the data set at `out`.
 
