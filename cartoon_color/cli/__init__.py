@@ -1,0 +1,90 @@
+"""The command line: one file per command, which parses, calls and prints.
+
+Heavy imports stand inside the commands that need them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from io import TextIOWrapper
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cartoon_color import __version__
+from cartoon_color.cli import compare, extract, render, toyshow, train
+from cartoon_color.cli.shared import print_out, say, say_error
+from cartoon_color.errors import CartoonColorError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cartoon-color",
+    help="Learn a cartoon's colors from its colored episodes, and color the black-and-white ones.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for command in (render.render, extract.extract, train.train, compare.compare, toyshow.toyshow):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line: exit 0 on success, 1 with one sentence on failure, 2 on misuse, 130 when interrupted."""
+    # With the default of spinning, a single busy process beside makes torch ten times slower. Read when torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names of files may hold what the terminal's encoding doesn't.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one, a shell's background another
+            signal.signal(number, _stop)
+    try:
+        app()
+    except CartoonColorError as error:
+        say_error(error)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        # A name that the system refuses, wherever it was met first.
+        say(f"Error: the name {error.filename} can't be used ({error.strerror}); choose another")
+        sys.exit(1)
+    except _Stopped:
+        say("Interrupted; nothing unfinished was left behind.")
+        sys.exit(130)
+
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class _Stopped(BaseException):
+    """Somebody wants the program to end. KeyboardInterrupt would be caught by typer."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    # A second one must not disturb the tidying up after the first.
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise _Stopped
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print_out(f"cartoon-color {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,108 @@
+"""`render`: color films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cartoon_color.cli.shared import (
+    AsJson,
+    Counter,
+    Device,
+    Overwrite,
+    Quiet,
+    print_json,
+    print_out,
+    say,
+    say_error,
+    show_progress,
+)
+from cartoon_color.config import EncoderSettings, help_of
+from cartoon_color.errors import InputError, OutputError
+
+
+def render(
+    films: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films to color.", show_default=False)],
+    output: Annotated[
+        str | None,  # a Path would lose the slash
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PATH",
+            help="A file, or a folder; one ending in / is made. [default: NAME.color.mkv beside each input]",
+        ),
+    ] = None,
+    variant: Annotated[list[str] | None, typer.Option(help="Use the weights of this variant; may be repeated.")] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint, or a folder of checkpoints named VARIANT.safetensors; may be repeated."),
+    ] = None,
+    ensemble: Annotated[
+        Literal["mean"] | None, typer.Option(help="How several weights are put together: the mean of their a, b.")
+    ] = None,
+    codec: Annotated[
+        Literal["x264", "x265", "svtav1", "ffv1", "prores"], typer.Option(help=help_of(EncoderSettings, "codec"))
+    ] = EncoderSettings().codec,
+    crf: Annotated[int | None, typer.Option(help=help_of(EncoderSettings, "crf"))] = None,
+    preset: Annotated[str | None, typer.Option(help=help_of(EncoderSettings, "preset"))] = None,
+    pixel_format: Annotated[str | None, typer.Option(help=help_of(EncoderSettings, "pixel_format"))] = None,
+    drop: Annotated[
+        list[int] | None, typer.Option(help="Leave out this stream of the source, by its number; may be repeated.")
+    ] = None,
+    deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Accept interlaced films (bwdif).")] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Color a broken film up to where it breaks off.")
+    ] = False,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Color films. Luma, time stamps, sound, subtitles and everything else in the file stay as they are.
+
+    Example:
+
+        cartoon-color render episode_14.mkv episode_15.mkv -o colored/
+    """
+    from cartoon_color.checkpoint import choose_weights
+    from cartoon_color.render import Painter, is_folder, output_paths
+    from cartoon_color.render import render as color_film
+
+    outputs = output_paths(films, output)
+    settings = EncoderSettings(codec, crf, preset, pixel_format)
+    painter = Painter(choose_weights(weights or [], variant or []), ensemble=ensemble, device=device)
+    summaries, failures = [], 0
+    with show_progress(quiet or as_json) as progress:
+        for film, target in zip(films, outputs, strict=True):
+            try:
+                summary = color_film(
+                    film,
+                    target,
+                    painter,
+                    settings,
+                    drop=drop or [],
+                    deinterlace=deinterlace,
+                    keep_going=keep_going,
+                    overwrite=overwrite,
+                    make_folder=output is not None and is_folder(output),
+                    progress=Counter(progress, film.name, "fps"),
+                )
+            except (InputError, OutputError) as error:
+                # Settings and weights are the same for all films, so wrong ones end the run.
+                if len(films) == 1:
+                    raise
+                say_error(error)
+                failures += 1
+                continue
+            summaries.append(summary)
+            if summary.frames_lost != 0:
+                lost = "unknown" if summary.frames_lost is None else f"about {summary.frames_lost}"
+                say(f"Warning: {film} is damaged or breaks off; colored frames: {summary.frames}, lost: {lost}.")
+            if not as_json:
+                print_out(f"{target}: {summary.frames} frames, {summary.drawings} drawings, {summary.seconds:.1f} s")
+    if as_json:
+        print_json([summary.to_json() for summary in summaries])
+    if failures:
+        raise typer.Exit(1)

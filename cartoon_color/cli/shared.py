@@ -1,0 +1,80 @@
+"""What the commands share: common options, what is printed, and the display of progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cartoon_color.errors import CartoonColorError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where networks run; auto takes CUDA if present.")
+]
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def say_error(error: CartoonColorError) -> None:
+    """The sentence of an error, on one line."""
+    say("Error: " + " ".join(str(error).splitlines()))
+
+
+def print_out(text: str) -> None:
+    """One line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def print_json(content: Any) -> None:
+    """JSON on stdout."""
+    print_out(json.dumps(content, indent=2))
+
+
+@contextmanager
+def show_progress(quiet: bool) -> Iterator[Progress]:
+    """A live display on stderr, if that is a terminal: what, frames done, frames a second, time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    # What is printed meanwhile goes above the display, but not where it goes to a file.
+    with Progress(
+        *columns, console=console, disable=quiet or not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+    ) as progress:
+        yield progress
+
+
+class Counter:
+    """One line of the display."""
+
+    def __init__(self, progress: Progress, name: str, unit: str) -> None:
+        self._started = time.monotonic()
+        self._progress = progress
+        self._unit = unit
+        self._task = progress.add_task(name, total=None, note="")
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Move the bar; total None while unknown."""
+        rate = done / max(time.monotonic() - self._started, 1e-6)
+        self._progress.update(self._task, completed=done, total=total, note=f"{rate:.1f} {self._unit}")
