@@ -70,12 +70,20 @@ class TrainingSettings:
     """Height and width in pixels of the random crops."""
     views: Views = "film"
     """What training shows: film, gray as such a film may have it; or thesis, L* of the color's own CIELAB."""
+    accumulate: int = 1
+    """Batches per update; their gradients are averaged."""
+    optimizer: Literal["adam", "adamw"] = "adamw"
+    """Both with betas 0.9 and 0.999."""
     learning_rate: float = 2e-3
-    """Peak rate of AdamW; warmed up over the first 3 % of the updates, then lowered along a cosine."""
+    """Peak rate of the optimizer."""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """Of the rate: warmed up over the first 3 % of the updates, then lowered along half a cosine; or times 0.3 after
+    half of the epochs (the thesis's 15 of 30)."""
     weight_decay: float = 0.05
     """Of AdamW."""
     average: float = 0.998
-    """Decay per update of the moving average of the weights, which is what gets saved."""
+    """Decay per update of the moving average of the weights, which is what gets saved; 0 saves the weights
+    themselves."""
     seed: int = 0
     """Of the initial weights, the order of the pictures, and their views."""
     workers: int = 2
@@ -83,7 +91,16 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         # Batch normalization needs two pictures.
-        least = {"epochs": 1, "batch": 2, "crop": 16, "weight_decay": 0, "average": 0, "seed": 0, "workers": 0}
+        least = {
+            "epochs": 1,
+            "batch": 2,
+            "accumulate": 1,
+            "crop": 16,
+            "weight_decay": 0,
+            "average": 0,
+            "seed": 0,
+            "workers": 0,
+        }
         problems = [
             f"{name} must be at least {low}, not {getattr(self, name)}"
             for name, low in least.items()

@@ -97,7 +97,7 @@ def train(
             seen = lightness.to(where, memory_format=torch.channels_last)
             with torch.autocast(where.type, dtype, enabled=dtype != torch.float32):
                 output = model(seen)
-            loss = model.head.loss(output.float(), ab.to(where))
+            loss = model.loss(output, ab.to(where))
             optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)

@@ -17,9 +17,7 @@ from cartoon_color.config import Views
 from cartoon_color.errors import InputError
 from cartoon_color.frames import RGB
 from cartoon_color.scaling import squeeze
-
-OUTPUT_STRIDE = 4
-"""Networks predict color at this fraction of their input's size (thesis section 5.1)."""
+from cartoon_color.variants.base import OUTPUT_STRIDE
 
 _MATRIX_WEIGHTS = np.array(color.LUMA_WEIGHTS["bt601"], np.float32)
 

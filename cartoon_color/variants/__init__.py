@@ -1,16 +1,19 @@
 """The registry: every model of the study, by name.
 
-To add one, write a file that ends in a `VARIANT`, and list it here. Commands, tests and documents follow this list.
+To add one, write a file that ends in a `VARIANT`, or several in `VARIANTS`, and list it here. Commands, tests and
+documents follow this list.
 """
 
 from __future__ import annotations
 
 from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import SettingsError
-from cartoon_color.variants import compact
+from cartoon_color.variants import compact, plain, residual
 from cartoon_color.variants.base import Colorizer, Model, Prediction, Variant
 
-VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (compact.VARIANT,)}
+VARIANTS: dict[str, Variant] = {
+    variant.name: variant for variant in (compact.VARIANT, *plain.VARIANTS, *residual.VARIANTS)
+}
 
 __all__ = ["VARIANTS", "Colorizer", "Model", "Prediction", "Variant", "build"]
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
-from cartoon_color.config import NetworkSettings
+from cartoon_color import color
+from cartoon_color.config import NetworkSettings, TrainingSettings
+
+OUTPUT_STRIDE = 4
+"""Networks predict color at this fraction of their input's size, rounded up (thesis section 5.1)."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,9 @@ class Head(Protocol):
     channels: int
     """Number of output channels of the network."""
 
-    def loss(self, output: Tensor, ab: Tensor) -> Tensor:
-        """Mean training loss: output (N, channels, h, w), true ab (N, 2, h, w), both float32."""
+    def loss(self, output: Tensor, ab: Tensor, prior: Tensor | None = None) -> Tensor:
+        """Mean training loss: output (N, channels, h, w), true ab (N, 2, h, w), both float32; rebalanced by the prior
+        (313,) of the bins, if one is given."""
         ...
 
     def predict(self, output: Tensor) -> Prediction:
@@ -58,10 +64,19 @@ class Variant:
     """Builds the network from its settings and the number of output channels; maps (N, 1, H, W) lightness / 100 to
     (N, channels, H / 4, W / 4)."""
     head: Callable[[NetworkSettings], Head]
+    recipe: TrainingSettings = field(default_factory=TrainingSettings)
+    """How it is trained unless told otherwise."""
+    rebalance: bool = False
+    """Whether rare colors weigh more in the loss (thesis section 5.3)."""
+    initialize: Callable[[Model, Sequence[Tensor]], None] | None = None
+    """Sets the first weights, given some training batches of lightness (N, 1, H, W); None keeps PyTorch's."""
 
 
 class Model(nn.Module):
     """A variant's network with its head: a trainable Colorizer."""
+
+    prior: Tensor | None
+    """(313,) float32: how often each bin is met in the training pictures, sums to 1; None without rebalancing."""
 
     def __init__(self, variant: Variant, settings: NetworkSettings) -> None:
         super().__init__()
@@ -69,11 +84,17 @@ class Model(nn.Module):
         self.settings = settings
         self.head = variant.head(settings)
         self.network = variant.network(settings, self.head.channels)
+        bins = len(color.AB_BINS)
+        self.register_buffer("prior", torch.full((bins,), 1 / bins) if variant.rebalance else None)
 
     def forward(self, lightness: Tensor) -> Tensor:
         """The head's raw input: (N, 1, H, W) L* 0..100 to (N, channels, H / 4, W / 4)."""
         output: Tensor = self.network(lightness * 0.01)
         return output
+
+    def loss(self, output: Tensor, ab: Tensor) -> Tensor:
+        """Mean training loss of what `forward` gave against the true ab (N, 2, h, w)."""
+        return self.head.loss(output.float(), ab, self.prior)
 
     def colorize(self, lightness: Tensor) -> Prediction:
         """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction at a quarter of the size."""
