@@ -14,7 +14,8 @@ from scipy.optimize import lsq_linear
 
 from cartoon_color import color
 from cartoon_color.errors import SettingsError
-from cartoon_color.transfer import deshpande, levin, references, welsh
+from cartoon_color.metrics import alpha_beta
+from cartoon_color.transfer import deshpande, levin, welsh
 from cartoon_color.transfer.levin import Scribbles, confident_scribbles, spread_scribbles
 from cartoon_color.transfer.welsh import Swatch, transfer_color, transfer_swatches
 from cartoon_color.variants import Prediction
@@ -41,22 +42,6 @@ def ab_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 def off(result: NDArray[Any], picture: NDArray[np.uint8]) -> NDArray[Any]:
     """Distance of each pixel's a, b to the truth."""
     return np.linalg.norm(result - ab_of(picture), axis=-1)
-
-
-# --- references ------------------------------------------------------------------------------------------------------
-
-
-def test_nearest_finds_the_same_picture_first():
-    pictures = [gray(drawing(shift)) for shift in (0, 4, 12, 24)]
-    others = np.stack([references.gray_descriptor(picture) for picture in pictures])
-    assert others.shape == (4, 256)
-    assert references.nearest(others[1], others, 3).tolist() == [1, 0, 2]
-    assert len(references.nearest(others[1], others, 9)) == 4
-
-
-@pytest.mark.parametrize(("total", "number", "chosen"), [(10, 2, [2, 7]), (3, 9, [0, 1, 2]), (7, 1, [3])])
-def test_evenly_spaced(total, number, chosen):
-    assert list(references.evenly_spaced(total, number)) == chosen
 
 
 # --- Welsh -----------------------------------------------------------------------------------------------------------
@@ -276,15 +261,15 @@ def test_confident_scribbles_need_one_distribution():
 # --- Deshpande -------------------------------------------------------------------------------------------------------
 
 
-def test_chromaticity_of_thesis_equation_8_2():
+def test_alpha_beta_of_thesis_equation_8_2():
     # (255, 128, 0) / 255: their mean is 0.50065, B - (R + G) / 2 is -0.75098, R - G is 0.49804.
-    result = deshpande.chromaticity(np.uint8([[[255, 128, 0], [77, 77, 77]]]))
+    result = alpha_beta(np.uint8([[[255, 128, 0], [77, 77, 77]]]))
     assert result[0] == pytest.approx(np.array([[-0.75098 / 0.50075, 0.49804 / 0.50075], [0, 0]]), abs=1e-4)
 
 
-def test_chromaticity_and_luma_give_the_color_back():
+def test_alpha_beta_and_luma_give_the_color_back():
     picture = drawing()
-    assert off(deshpande._chroma(deshpande.chromaticity(picture), gray(picture)), picture).max() < 1.5
+    assert off(deshpande._chroma(alpha_beta(picture), gray(picture)), picture).max() < 1.5
 
 
 def responses_matrix(height: int, width: int) -> NDArray[np.float64]:
@@ -357,9 +342,7 @@ def learned() -> deshpande.Deshpande:
 def test_deshpande_colors_a_show_it_has_learned(learned):
     picture = little(3)
     result = learned.colorize(gray(picture), [little(1), little(7)])
-    mean = deshpande._chroma(
-        np.mean([deshpande.chromaticity(little(shift)) for shift in (1, 7)], axis=0), gray(picture)
-    )
+    mean = deshpande._chroma(np.mean([alpha_beta(little(shift)) for shift in (1, 7)], axis=0), gray(picture))
     assert result.shape == (32, 32, 2)
     assert result.dtype == np.float32
     assert off(result, picture).mean() < 0.7 * off(mean, picture).mean()

@@ -31,6 +31,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from cartoon_color.color import LUMA_WEIGHTS, luma_of_rgb, rgb_to_lab
 from cartoon_color.errors import SettingsError
 from cartoon_color.frames import RGB, Chroma
+from cartoon_color.metrics import alpha_beta
 
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeRegressor
@@ -109,7 +110,7 @@ def learn(examples: Sequence[Example], seed: int = 0) -> Deshpande:
     seen, left = [], []
     for example in examples:
         features, expected = _look(luma_of_rgb(example.rgb, "bt601"), example.matches)
-        error = (respond(chromaticity(example.rgb)) - expected).reshape(len(features), -1)
+        error = (respond(alpha_beta(example.rgb)) - expected).reshape(len(features), -1)
         chosen = rng.permutation(len(features))[:_PIXELS_PER_EXAMPLE]
         seen.append(features[chosen])
         left.append(error[chosen])
@@ -122,13 +123,6 @@ def learn(examples: Sequence[Example], seed: int = 0) -> Deshpande:
         error -= tree.predict(features).astype(np.float32)
         trees.append(tree)
     return Deshpande(trees, _trust(error, trees[-1].apply(features), trees[-1].tree_.node_count))
-
-
-def chromaticity(rgb: RGB) -> _Float:
-    """alpha, beta of the paper (thesis eq. 8.2): (H, W, 3) uint8 to (H, W, 2) float32."""
-    red, green, blue = np.moveaxis(rgb.astype(np.float32) / 255, -1, 0)
-    mean = (red + green + blue) / 3 + np.float32(1e-4)
-    return np.stack([(blue - (red + green) / 2) / mean, (red - green) / mean], axis=-1)
 
 
 def respond(ab: _Float) -> _Float:
@@ -226,10 +220,7 @@ def _look(luma: NDArray[np.uint8], matches: Sequence[RGB]) -> tuple[_Float, _Flo
         raise SettingsError("the picture has no references to take color from; give at least one colored picture")
     height, width = luma.shape
     colors = np.stack(
-        [
-            chromaticity(np.asarray(cv2.resize(match, (width, height), interpolation=cv2.INTER_AREA)))
-            for match in matches
-        ]
+        [alpha_beta(np.asarray(cv2.resize(match, (width, height), interpolation=cv2.INTER_AREA))) for match in matches]
     )
     mean = colors.mean(axis=0)
     gray = luma.astype(np.float32) / 255
