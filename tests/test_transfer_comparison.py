@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from cartoon_color import checkpoint, cli, color, variants
 from cartoon_color.config import NetworkSettings
+from cartoon_color.dataset.index import EpisodeFiles
 from cartoon_color.dataset.manifest import Episode, Manifest
 from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.transfer import deshpande
@@ -49,10 +50,12 @@ def write_weights(path: Path) -> Path:
 
 def draw_dataset(folder: Path) -> Path:
     for number, episode in enumerate(EPISODES):
-        pictures = folder / "frames" / episode
-        pictures.mkdir(parents=True)
+        files = EpisodeFiles(folder, episode)
+        files.pictures.mkdir(parents=True)
         for index in range(4):
-            cv2.imwrite(str(pictures / f"{index:06}.png"), drawing(4 * index + number)[..., ::-1])
+            cv2.imwrite(str(files.picture(index)), drawing(4 * index + number)[..., ::-1])
+        files.fingerprint.parent.mkdir(exist_ok=True)
+        files.fingerprint.write_text("{}")
     return folder
 
 
