@@ -48,9 +48,8 @@ def choose_weights(weights: Sequence[Path], names: Sequence[str]) -> list[Path]:
         SettingsError: A name that is not in the registry.
         WeightsError: A variant that no checkpoint given belongs to, or a folder without checkpoints.
     """
-    unknown = [name for name in names if name not in variants.VARIANTS]
-    if unknown:
-        raise SettingsError(f"there is no variant {unknown[0]!r}; choose from: {', '.join(variants.VARIANTS)}")
+    for name in names:
+        variants.find(name)
     found: list[Path] = []
     for path in weights or [default_weights()]:
         inside = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
@@ -87,13 +86,16 @@ def save(model: variants.Model, path: Path, training: Mapping[str, Any], *, half
         model: Its weights are stored, with its variant's name and settings.
         path: Ends in .safetensors.
         training: Anything that JSON takes.
-        half: Store weights as float16, for half the size.
+        half: Store filters as float16, for half the size; biases and statistics keep their range.
 
     Raises:
         OutputError: The file can't be written.
     """
     tensors = {
-        name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        name: (tensor.half() if half and tensor.is_floating_point() and tensor.ndim > 1 else tensor)
+        .detach()
+        .cpu()
+        .contiguous()
         for name, tensor in model.state_dict().items()
     }
     metadata = {

@@ -17,8 +17,10 @@ from cartoon_color import __version__, checkpoint, color, metrics, training, var
 from cartoon_color.config import NetworkSettings, TrainingSettings
 from cartoon_color.dataset.loader import PlainPictures, TrainingPictures, example, list_pictures, read_picture
 from cartoon_color.dataset.manifest import Episode, Manifest
+from cartoon_color.dataset.prior import color_prior
 from cartoon_color.errors import InputError, SettingsError
-from cartoon_color.training import Progress, train
+from cartoon_color.training import Progress, loop, train
+from cartoon_color.training.loop import follow, learning_rate
 
 NETWORK = NetworkSettings(width=0.25)
 SETTINGS = TrainingSettings(epochs=2, batch=4, crop=32, learning_rate=1e-2, average=0.5, workers=0)
@@ -47,6 +49,9 @@ def dataset(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         for number in contained:
             cv2.imwrite(str(folder / f"{number:06}.png"), drawing(number)[..., ::-1])
+        index = tmp_path / "index" / f"{episode}.json"
+        index.parent.mkdir(exist_ok=True)
+        index.write_text("{}")
     return tmp_path
 
 
@@ -72,6 +77,9 @@ def test_list_pictures(dataset: Path) -> None:
 def test_list_pictures_exception(dataset: Path) -> None:
     with pytest.raises(InputError, match=r"no pictures of the episode 'fourth' in .*cartoon-color extract"):
         list_pictures(dataset, ["first", "fourth"])
+    (dataset / "index" / "first.json").unlink()  # as an extraction leaves it that was killed
+    with pytest.raises(InputError, match="no pictures of the episode 'first'"):
+        list_pictures(dataset, ["first"])
 
 
 def test_read_picture(pictures: list[Path], tmp_path: Path) -> None:
@@ -183,17 +191,19 @@ def test_training_learns_and_tells_its_story(dataset: Path, tmp_path: Path) -> N
     told: list[Progress] = []
     path = trained(dataset, tmp_path / "runs", told.append, epochs=3)
     assert path == tmp_path / "runs" / "compact.safetensors"
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert {entry.suffix for entry in path.parent.iterdir()} >= {".safetensors", ".csv", ".state"}
 
     assert [(now.epoch, now.update) for now in told] == [(1, 1), (1, 2), (2, 3), (2, 4), (3, 5), (3, 6)]
     assert {now.updates for now in told} == {6}
-    assert [now.validation is None for now in told] == [True, True, False, False, False, False]
+    assert [now.validation is None for now in told] == [True, False, False, False, False, False]
 
     loaded = checkpoint.load(path)
     assert loaded.model.settings == NETWORK
     story = dict(loaded.training)
     assert story.pop("minutes") >= 0
-    assert story.pop("loss") == round(told[-1].loss, 4)
+    best = story.pop("epochs_done")
+    assert story.pop("loss") == round(told[2 * best - 1].loss, 4)
+    assert told[2 * best - 1].validation == max(now.validation for now in told[1:])
     measured = story.pop("validation_chroma_psnr")
     assert story == {
         "version": __version__,
@@ -206,7 +216,7 @@ def test_training_learns_and_tells_its_story(dataset: Path, tmp_path: Path) -> N
         ],
         "pictures": 8,
         "settings": asdict(replace(SETTINGS, epochs=3)),
-        "epochs_done": 3,
+        "processes": 1,
     }
     again = training.validate(loaded.model, list_pictures(dataset, ["third"]), torch.device("cpu"))
     assert measured == pytest.approx(again, abs=0.05)  # half precision on the way
@@ -216,7 +226,7 @@ def test_training_lowers_the_loss(dataset: Path, tmp_path: Path) -> None:
     def loss(model: variants.Model) -> float:
         lightness, ab = next(iter(DataLoader(PlainPictures(list_pictures(dataset, ["first", "third"])), 7)))
         with torch.inference_mode():
-            return float(model.head.loss(model(lightness), ab))
+            return float(model.loss(model(lightness), ab))
 
     torch.manual_seed(SETTINGS.seed)
     before = loss(variants.build("compact", NETWORK).eval())
@@ -266,7 +276,7 @@ def test_training_without_validation(dataset: Path, tmp_path: Path) -> None:
 
 def test_training_exception(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "runs"
-    with pytest.raises(SettingsError, match=r"8 training pictures don't fill a batch of 9; .* lower the batch"):
+    with pytest.raises(SettingsError, match=r"8 training pictures don't fill one update of 9; .* lower --batch"):
         trained(dataset, out, batch=9)
     with pytest.raises(SettingsError, match="there is no variant 'grand'"):
         train([(MANIFEST, dataset)], "grand", out, network=NETWORK, settings=SETTINGS, device="cpu")
@@ -277,13 +287,21 @@ def test_training_exception(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_rate_warms_up_and_sinks() -> None:
-    rates = np.array([training._rate(update, 1000) for update in range(1000)])
+    settings = TrainingSettings(learning_rate=2)
+    rates = np.array([learning_rate(settings, update, 1000) for update in range(1000)]) / 2
     np.testing.assert_allclose(rates[:30], np.arange(1, 31) / 30)
     assert rates.max() == 1
     assert (np.diff(rates[30:]) < 0).all()
     assert rates[515] == pytest.approx(0.505, abs=1e-3)  # half of the way down
     assert rates[-1] == pytest.approx(0.01, abs=1e-4)
-    assert [training._rate(update, 1) for update in (0, 1)] == [1, 1]
+    assert [learning_rate(settings, update, 1) for update in (0, 1)] == [2, 2]
+
+
+def test_rate_of_the_thesis() -> None:
+    """Section 7.3: 0.001, times 0.3 after 15 of 30 epochs; 890 updates an epoch."""
+    recipe = variants.find("plain").recipe
+    rates = [learning_rate(recipe, update, 30 * 890) for update in (0, 15 * 890 - 1, 15 * 890, 30 * 890 - 1)]
+    assert rates == pytest.approx([1e-3, 1e-3, 3e-4, 3e-4])
 
 
 def test_average_follows() -> None:
@@ -291,7 +309,7 @@ def test_average_follows() -> None:
     one, two = (variants.build("compact", NetworkSettings(width=0.1)) for _ in range(2))
     two.train()(100 * torch.rand(2, 1, 32, 32))
     before = {name: tensor.clone() for name, tensor in one.state_dict().items()}
-    training._follow(one, two, 0.75)
+    follow(one, two, 0.75)
     for name, tensor in one.state_dict().items():
         now = two.state_dict()[name]
         if tensor.is_floating_point():
@@ -310,3 +328,87 @@ def test_validate_unit(dataset: Path) -> None:
         errors.append(np.mean((predicted.numpy().astype(np.float64) - ab.numpy()) ** 2))
     expected = metrics.chroma_psnr(float(np.mean(errors)))
     assert training.validate(model, chosen, torch.device("cpu")) == pytest.approx(expected, abs=1e-3)
+
+
+# --- going on ---
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("variant", ["compact", "plain-dropout", "residual"])
+def test_a_killed_training_goes_on_exactly(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0)
+
+    def run(name: str, told: Callable[[Progress], None] | None = None) -> Path:
+        return train(
+            [(MANIFEST, dataset)],
+            variant,
+            tmp_path / name,
+            network=NetworkSettings(width=0.06),
+            settings=replace(SETTINGS, batch=2, accumulate=2),
+            device="cpu",
+            progress=told,
+        )
+
+    def kill(now: Progress) -> None:
+        if now.update == 3:  # in the middle of the second of two epochs
+            raise KilledError
+
+    whole = run("whole")
+    with pytest.raises(KilledError):
+        run("killed", kill)
+    torch.rand(5)
+    told: list[Progress] = []
+    again = run("killed", told.append)
+    assert [now.update for now in told] == [4]
+    assert checkpoint.load(again).sha256 == checkpoint.load(whole).sha256
+    curves = [(tmp_path / name / f"{variant}.csv").read_text().splitlines() for name in ("whole", "killed")]
+    without_time = [[line.rsplit(",", 1)[0] for line in lines] for lines in curves]
+    assert without_time[0] == without_time[1]
+    assert len(without_time[0]) == 1 + 4
+
+    told.clear()
+    written = again.stat().st_mtime_ns
+    assert run("killed", told.append) == again  # finished: nothing to do
+    assert told == []
+    assert again.stat().st_mtime_ns == written
+
+
+def test_another_training_is_not_mixed_in(dataset: Path, tmp_path: Path) -> None:
+    trained(dataset, tmp_path)
+    with pytest.raises(SettingsError, match=r"holds another training \(crop was 32 and is 48; seed was 0 and is 3\)"):
+        trained(dataset, tmp_path, crop=48, seed=3)
+    (tmp_path / "compact.state").write_bytes(b"no state")
+    with pytest.raises(SettingsError, match=r"compact\.state can't be read .* delete it"):
+        trained(dataset, tmp_path)
+
+
+def test_prior_unit(dataset: Path) -> None:
+    chosen = list_pictures(dataset, ["first", "second"])
+    prior = color_prior(chosen)
+    counts = np.zeros(313)
+    for path in chosen:
+        ab = example(read_picture(path), None)[1].numpy().reshape(2, -1).T.round()
+        distance = ((ab[:, None].astype(np.float64) - color.AB_BINS) ** 2).sum(-1)
+        counts += np.bincount(distance.argmin(1), minlength=313)
+    assert prior.sum() == pytest.approx(1)
+    assert np.abs(prior - counts / counts.sum()).sum() < 0.02  # some lie midway between two bins
+    path = train(
+        [(MANIFEST, dataset)], "plain", dataset / "out", network=NetworkSettings(width=0.06), settings=SETTINGS
+    )
+    stored = checkpoint.load(path).model.prior
+    assert stored is not None
+    np.testing.assert_array_equal(stored.numpy(), prior)
+
+
+def test_out_of_memory_names_what_to_lower(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(variants.Model, "forward", fail)
+    with pytest.raises(SettingsError, match=r"batches of 4 crops of 32x32; lower --batch"):
+        trained(dataset, tmp_path)

@@ -23,11 +23,11 @@ _MATRIX_WEIGHTS = np.array(color.LUMA_WEIGHTS["bt601"], np.float32)
 
 
 def list_pictures(dataset: Path, episodes: Sequence[str]) -> list[Path]:
-    """The extracted pictures of some episodes, in order; InputError where an episode has none."""
+    """The extracted pictures of some episodes, in order; InputError where an episode has none, or not yet all."""
     pictures = []
     for episode in episodes:
         found = sorted((dataset / "frames" / episode).glob("*.png"))
-        if not found:
+        if not found or not (dataset / "index" / f"{episode}.json").is_file():  # written last
             raise InputError(
                 f"there are no pictures of the episode {episode!r} in {dataset}; "
                 "extract it first: cartoon-color extract --manifest MANIFEST --out DATASET"

@@ -15,11 +15,16 @@ VARIANTS: dict[str, Variant] = {
     variant.name: variant for variant in (compact.VARIANT, *plain.VARIANTS, *residual.VARIANTS)
 }
 
-__all__ = ["VARIANTS", "Colorizer", "Model", "Prediction", "Variant", "build"]
+__all__ = ["VARIANTS", "Colorizer", "Model", "Prediction", "Variant", "build", "find"]
+
+
+def find(name: str) -> Variant:
+    """A variant of the registry; SettingsError for a name that is not in it."""
+    if name not in VARIANTS:
+        raise SettingsError(f"there is no variant {name!r}; choose one of: {', '.join(VARIANTS)}")
+    return VARIANTS[name]
 
 
 def build(name: str, settings: NetworkSettings) -> Model:
     """A freshly initialized model; SettingsError for a name that is not in the registry."""
-    if name not in VARIANTS:
-        raise SettingsError(f"there is no variant {name!r}; choose one of: {', '.join(VARIANTS)}")
-    return Model(VARIANTS[name], settings)
+    return Model(find(name), settings)

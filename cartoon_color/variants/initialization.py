@@ -14,6 +14,8 @@ _PASSES = 10
 _DAMPING = 0.25
 """Of each pass, as in the paper."""
 _PATCHES = 4096
+_FLAT = 1e-5
+"""Channels that vary less than this keep their scale."""
 _LEAST = 1e-8
 
 
@@ -85,8 +87,8 @@ def _fill(layer: nn.Conv2d | nn.ConvTranspose2d, features: Tensor) -> None:
         nn.init.zeros_(layer.bias)
     if isinstance(layer, nn.ConvTranspose2d):
         return
-    size = layer.kernel_size[0]
-    patches = nn.functional.unfold(features[:, :, ::2, ::2], size).transpose(1, 2).flatten(0, 1)
+    size, dilation, padding = layer.kernel_size[0], layer.dilation[0], (layer.kernel_size[0] // 2) * layer.dilation[0]
+    patches = nn.functional.unfold(features, size, dilation, padding, stride=2).transpose(1, 2).flatten(0, 1)
     chosen = patches[torch.randperm(len(patches))[:_PATCHES].to(patches.device)].float()
     rank = min(layer.out_channels, *chosen.shape)
     _, spread, directions = torch.pca_lowrank(chosen, rank)
@@ -97,7 +99,8 @@ def _fill(layer: nn.Conv2d | nn.ConvTranspose2d, features: Tensor) -> None:
 def _normalize(layer: nn.Conv2d | nn.ConvTranspose2d, features: Tensor) -> None:
     """Scale and shift every output channel to mean 0 and variance 1."""
     output = layer(features)
-    mean, deviation = output.mean(dim=(0, 2, 3)), output.std(dim=(0, 2, 3)).clamp(min=_LEAST)
+    mean, deviation = output.mean(dim=(0, 2, 3)), output.std(dim=(0, 2, 3))
+    deviation = torch.where(deviation > _FLAT, deviation, 1)
     shape = (1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     layer.weight /= deviation.view(shape)
     if layer.bias is not None:

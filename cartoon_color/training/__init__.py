@@ -1,0 +1,6 @@
+"""One training loop for every variant."""
+
+from cartoon_color.training.loop import Progress, train
+from cartoon_color.training.validation import validate
+
+__all__ = ["Progress", "train", "validate"]

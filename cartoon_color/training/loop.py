@@ -1,0 +1,344 @@
+"""The loop, from pictures to weights."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from cartoon_color import __version__, checkpoint, variants
+from cartoon_color.config import NetworkSettings, TrainingSettings
+from cartoon_color.dataset.loader import TrainingPictures, list_pictures
+from cartoon_color.dataset.manifest import Manifest
+from cartoon_color.dataset.prior import color_prior
+from cartoon_color.device import DeviceName, choose_device, fast_dtype
+from cartoon_color.errors import SettingsError
+from cartoon_color.training.curves import Curves
+from cartoon_color.training.order import EpochBatches
+from cartoon_color.training.processes import Processes, join
+from cartoon_color.training.state import State, load_state, save_state
+from cartoon_color.training.validation import validate
+
+WARMUP_SHARE = 0.03
+STEP_FACTOR = 0.3
+"""Of the rate, after half of the epochs (thesis section 7.3)."""
+GRADIENT_LIMIT = 1.0
+SAVE_SECONDS = 120
+"""At most so much work is lost when a run is killed."""
+FIRST_BATCHES = 2
+"""Seen by data-dependent initialization."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State of a training, told after every update."""
+
+    epoch: int
+    """From 1."""
+    update: int
+    """Updates done."""
+    updates: int
+    """Updates in all."""
+    loss: float
+    """Running mean of the training loss."""
+    validation: float | None
+    """Chroma PSNR in dB on the validation episodes after the last finished epoch; None without any."""
+
+
+def train(
+    datasets: Sequence[tuple[Manifest, Path]],
+    variant: str,
+    out: Path,
+    *,
+    network: NetworkSettings,
+    settings: TrainingSettings,
+    device: DeviceName = "auto",
+    progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train a variant on the training episodes of one or more shows.
+
+    A run that was stopped goes on when it is started again with the same arguments, and ends with the same weights; a
+    finished one does nothing. Under `torchrun`, several processes share each update.
+
+    Args:
+        datasets: Manifests, each with the folder that `cartoon-color extract` filled from it.
+        variant: A name from the registry.
+        out: Folder for the weights `VARIANT.safetensors`, the curves `VARIANT.csv` (`curves.COLUMNS`) and the state.
+        network: What to build.
+        settings: How to train.
+        device: Where to train.
+        progress: Called after every update.
+
+    Returns:
+        The weights: of the best epoch by the validation episodes, or of the last if there are none.
+
+    Raises:
+        SettingsError: Too few pictures, too little memory, or `out` holds another training.
+    """
+    where = choose_device(device)
+    with join(where) as processes:
+        try:
+            return _Run(datasets, variant, out, network, settings, where, processes).run(progress)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "memory" not in str(error):
+                raise
+            raise SettingsError(
+                f"the memory doesn't suffice for batches of {settings.batch} crops of {settings.crop}x{settings.crop}; "
+                "lower --batch (and raise --accumulate by as much), --crop or --width"
+            ) from None
+
+
+def learning_rate(settings: TrainingSettings, update: int, updates: int) -> float:
+    """The rate of an update, counted from 0, of `updates` in all."""
+    top = settings.learning_rate
+    if settings.schedule == "step":
+        return top if update < updates / 2 else top * STEP_FACTOR
+    warmup = max(1, round(WARMUP_SHARE * updates))
+    if update < warmup:
+        return top * (update + 1) / warmup
+    share = (update - warmup) / max(1, updates - warmup)
+    return top * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+class _Run:
+    """One training; its attributes are what the parts of the loop share."""
+
+    def __init__(
+        self,
+        datasets: Sequence[tuple[Manifest, Path]],
+        variant: str,
+        out: Path,
+        network: NetworkSettings,
+        settings: TrainingSettings,
+        where: torch.device,
+        processes: Processes,
+    ) -> None:
+        self.datasets, self.settings, self.where, self.processes = datasets, settings, where, processes
+        self.pictures = _pictures(datasets, "train")
+        self.held_out = _pictures(datasets, "validation")
+        self.views = TrainingPictures(self.pictures, settings.crop, settings.seed, settings.views)
+        self.dtype = fast_dtype(where)
+        each = settings.batch * settings.accumulate * processes.count
+        self.updates_per_epoch = len(self.pictures) // each
+        if not self.updates_per_epoch:
+            raise SettingsError(
+                f"{len(self.pictures)} training pictures don't fill one update of {each}; "
+                "extract more episodes or lower --batch or --accumulate"
+            )
+        self.updates = settings.epochs * self.updates_per_epoch
+        torch.manual_seed(settings.seed)
+        self.model = variants.build(variant, network).to(where)
+        self.weights = out / f"{variant}.safetensors"
+        self.state_path = out / f"{variant}.state"
+        names = "\n".join(f"{picture.parent.name}/{picture.name}" for picture in self.pictures)
+        self.identity: dict[str, Any] = {
+            "variant": variant,
+            "processes": processes.count,
+            "pictures": f"{len(self.pictures)} ({hashlib.sha256(names.encode()).hexdigest()[:12]})",
+            **asdict(network),
+            **{name: value for name, value in asdict(settings).items() if name != "workers"},
+        }
+
+    def run(self, progress: Callable[[Progress], None] | None) -> Path:
+        """See `train`."""
+        state = load_state(self.state_path, self.identity)
+        if state is not None and state["update"] == self.updates and self.weights.is_file():
+            return self.weights
+        if state is None:
+            self._initialize()
+        self.average = copy.deepcopy(self.model).eval() if self.settings.average else None
+        kind = torch.optim.AdamW if self.settings.optimizer == "adamw" else torch.optim.Adam
+        self.optimizer = kind(
+            self.model.parameters(), self.settings.learning_rate, weight_decay=self.settings.weight_decay
+        )
+        self.update, self.loss, self.earlier = 0, math.nan, 0.0
+        self.reached: float | None = None
+        self.best: float | None = None
+        if state is not None:
+            self._restore(state)
+        self.earlier -= time.monotonic()
+        curves = None
+        if self.processes.rank == 0:
+            self.weights.parent.mkdir(parents=True, exist_ok=True)
+            curves = Curves(self.weights.with_suffix(".csv"), self.update)
+        try:
+            while self.update < self.updates:
+                self._run_epoch(curves, progress)
+        finally:
+            if curves is not None:
+                curves.close()
+        self.processes.wait()
+        return self.weights
+
+    def _run_epoch(self, curves: Curves | None, progress: Callable[[Progress], None] | None) -> None:
+        """What is left of the present epoch."""
+        done, saved = self.update % self.updates_per_epoch, time.monotonic()
+        epoch = self.update // self.updates_per_epoch + 1
+        batches = self._batches(epoch, done)
+        self.model.train()
+        for _ in range(done, self.updates_per_epoch):
+            loss = self._step(batches)
+            self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
+            ended = self.update % self.updates_per_epoch == 0
+            reached = self._end_epoch(epoch) if ended else None
+            if curves is not None:
+                seen = self.update * self.settings.batch * self.settings.accumulate * self.processes.count
+                rate = learning_rate(self.settings, self.update - 1, self.updates)
+                curves.add((self.update, epoch, seen, rate, loss, reached, self.earlier + time.monotonic()))
+                if ended or time.monotonic() - saved > SAVE_SECONDS:
+                    curves.flush()
+                    self._save()
+                    saved = time.monotonic()
+            if progress is not None:
+                progress(Progress(epoch, self.update, self.updates, self.loss, self.reached))
+
+    def _batches(self, epoch: int, update: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of one epoch, from one of its updates on."""
+        settings, processes = self.settings, self.processes
+        self.views.epoch = epoch
+        order = EpochBatches(
+            len(self.pictures),
+            settings.batch,
+            settings.seed,
+            epoch,
+            update * settings.accumulate,
+            processes.rank,
+            processes.count,
+        )
+        return iter(
+            DataLoader(
+                self.views,
+                batch_sampler=order,
+                num_workers=settings.workers,
+                pin_memory=self.where.type == "cuda",
+                generator=torch.Generator(),  # else workers take their seed from the state that dropout uses
+            )
+        )
+
+    def _initialize(self) -> None:
+        """First weights, and the prior of the colors."""
+        if self.model.prior is not None:
+            self.model.prior.copy_(torch.from_numpy(color_prior(self.pictures)))
+        if self.model.variant.initialize is not None:
+            first = self._batches(1, 0)
+            self.model.variant.initialize(self.model, [next(first)[0] for _ in range(FIRST_BATCHES)])
+
+    def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
+        """One update; its loss, of this process."""
+        total = 0.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.settings, self.update, self.updates)
+        self.optimizer.zero_grad(set_to_none=True)
+        for _ in range(self.settings.accumulate):
+            lightness, ab = next(batches)
+            seen = lightness.to(self.where, memory_format=torch.channels_last, non_blocking=True)
+            with torch.autocast(self.where.type, self.dtype, enabled=self.dtype != torch.float32):
+                output = self.model(seen)
+            loss = self.model.loss(output, ab.to(self.where, non_blocking=True)) / self.settings.accumulate
+            torch.autograd.backward(loss)
+            total += float(loss.detach())
+        self.processes.mean_gradients(self.model)
+        nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)
+        self.optimizer.step()
+        self.update += 1
+        if self.average is not None:
+            follow(self.average, self.model, min(self.settings.average, (1 + self.update) / (10 + self.update)))
+        return total
+
+    def _end_epoch(self, epoch: int) -> float | None:
+        """Measure, and write the weights if they are the best so far."""
+        if self.processes.rank:
+            return None
+        model = self.average or self.model.eval()
+        reached = validate(model, self.held_out, self.where, self.settings.views) if self.held_out else None
+        if reached is None or self.best is None or reached > self.best:
+            checkpoint.save(model, self.weights, self._story(epoch, reached), half=True)
+            self.best = reached
+        self.reached = reached
+        self.model.train()
+        return reached
+
+    def _story(self, epoch: int, reached: float | None) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "shows": [manifest.name for manifest, _ in self.datasets],
+            "episodes": [_describe(manifest) for manifest, _ in self.datasets],
+            "pictures": len(self.pictures),
+            "settings": asdict(self.settings),
+            "processes": self.processes.count,
+            "epochs_done": epoch,
+            "minutes": round((self.earlier + time.monotonic()) / 60, 1),
+            "loss": round(self.loss, 4),
+            "validation_chroma_psnr": None if reached is None else round(reached, 2),
+        }
+
+    def _save(self) -> None:
+        state: State = {
+            "identity": self.identity,
+            "update": self.update,
+            "loss": self.loss,
+            "reached": self.reached,
+            "best": self.best,
+            "seconds": self.earlier + time.monotonic(),
+        }
+        if self.update < self.updates:
+            state |= {
+                "model": self.model.state_dict(),
+                "average": None if self.average is None else self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "random": torch.get_rng_state(),
+            }
+            if self.where.type == "cuda":
+                state["random_cuda"] = torch.cuda.get_rng_state()
+        save_state(self.state_path, state)
+
+    def _restore(self, state: State) -> None:
+        if "model" not in state:
+            raise SettingsError(
+                f"the training in {self.weights.parent} is finished, but {self.weights.name} is gone; "
+                f"delete {self.state_path.name} to train anew"
+            )
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        if "random_cuda" in state:
+            torch.cuda.set_rng_state(state["random_cuda"])
+        self.update, self.loss, self.earlier = state["update"], state["loss"], state["seconds"]
+        self.reached, self.best = state["reached"], state["best"]
+
+
+def _pictures(datasets: Sequence[tuple[Manifest, Path]], role: str) -> list[Path]:
+    return [
+        picture
+        for manifest, folder in datasets
+        for picture in list_pictures(folder, [episode.name for episode in manifest.episodes if episode.role == role])
+    ]
+
+
+def _describe(manifest: Manifest) -> list[dict[str, str]]:
+    return [
+        {"name": episode.name, "license": episode.license, "source": episode.source}
+        for episode in manifest.episodes
+        if episode.role == "train"
+    ]
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights towards the trained ones; statistics of batch normalization likewise."""
+    for kept, now in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if kept.is_floating_point():
+            kept.lerp_(now, 1 - decay)
+        else:
+            kept.copy_(now)
