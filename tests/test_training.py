@@ -349,7 +349,7 @@ def test_a_killed_training_goes_on_exactly(
             variant,
             tmp_path / name,
             network=NetworkSettings(width=0.06),
-            settings=replace(SETTINGS, batch=2, accumulate=2),
+            settings=replace(SETTINGS, batch=2, accumulate=2, learning_rate=1e-3),
             device="cpu",
             progress=told,
         )
@@ -397,9 +397,9 @@ def test_prior_unit(dataset: Path) -> None:
         counts += np.bincount(distance.argmin(1), minlength=313)
     assert prior.sum() == pytest.approx(1)
     assert np.abs(prior - counts / counts.sum()).sum() < 0.02  # some lie midway between two bins
-    path = train(
-        [(MANIFEST, dataset)], "plain", dataset / "out", network=NetworkSettings(width=0.06), settings=SETTINGS
-    )
+    settings = replace(SETTINGS, learning_rate=1e-3)
+    network = NetworkSettings(width=0.06)
+    path = train([(MANIFEST, dataset)], "plain", dataset / "out", network=network, settings=settings)
     stored = checkpoint.load(path).model.prior
     assert stored is not None
     np.testing.assert_array_equal(stored.numpy(), prior)

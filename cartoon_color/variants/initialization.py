@@ -14,6 +14,8 @@ _PASSES = 10
 _DAMPING = 0.25
 """Of each pass, as in the paper."""
 _PATCHES = 4096
+_LEAST_SPREAD = 0.01
+"""Principal components with a smaller share of the first one's deviation are noise."""
 _FLAT = 1e-5
 """Channels that vary less than this keep their scale."""
 _LEAST = 1e-8
@@ -92,7 +94,7 @@ def _fill(layer: nn.Conv2d | nn.ConvTranspose2d, features: Tensor) -> None:
     chosen = patches[torch.randperm(len(patches))[:_PATCHES].to(patches.device)].float()
     rank = min(layer.out_channels, *chosen.shape)
     _, spread, directions = torch.pca_lowrank(chosen, rank)
-    kept = int((spread > spread[0] * 1e-4).sum())
+    kept = int((spread > spread[0] * _LEAST_SPREAD).sum())
     layer.weight[:kept] = directions.T[:kept].reshape(kept, *layer.weight.shape[1:])
 
 
@@ -112,11 +114,16 @@ def _balance(model: Model, seen: Tensor) -> None:
     layers = _layers(model)
     for _ in range(_PASSES):
         rates = torch.stack(_relative_changes(model, layers, seen)).clamp(min=_LEAST)
-        factors = (rates.log().mean().exp() / rates) ** (_DAMPING / 2)
-        for layer, factor, scale in zip(layers, factors, factors.cumprod(0), strict=True):
-            layer.weight *= factor
-            if layer.bias is not None:
-                layer.bias *= scale
+        factors = (rates / rates.log().mean().exp()) ** (_DAMPING / 2)  # a rate sinks with the square of its scale
+        factor_of, scale = dict(zip(layers, factors, strict=True)), torch.ones(())
+        for layer in model.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                scale = torch.ones_like(scale)  # it undoes what came before
+            if layer in factor_of:
+                scale = scale * factor_of[layer]
+                layer.weight *= factor_of[layer]
+                if layer.bias is not None:
+                    layer.bias *= scale
 
 
 def _relative_changes(model: Model, layers: Sequence[nn.Module], seen: Tensor) -> list[Tensor]:
