@@ -5,7 +5,8 @@
     |   `-- TruncatedError      a film that breaks off before its end (``--keep-going`` colors up to there)
     |-- OutputError             a result that can't be written, or that would overwrite something
     |-- SettingsError           a setting, a manifest or a configuration file with wrong content
-    `-- WeightsError            a checkpoint that is missing, damaged, or of another network
+    |-- WeightsError            a checkpoint that is missing, damaged, or of another network
+    `-- MissingExtraError       a command needs a part of the installation that is left out by default
 
 The command line prints the sentence and exits with 1. Anything else that escapes is a bug and keeps its
 traceback. Errors of other libraries (PyAV, OpenCV, safetensors, ...) are translated where they arise.
@@ -34,3 +35,7 @@ class SettingsError(CartoonColorError):
 
 class WeightsError(CartoonColorError):
     """A checkpoint can't be used."""
+
+
+class MissingExtraError(CartoonColorError):
+    """An optional dependency is not installed."""

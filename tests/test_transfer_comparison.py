@@ -23,8 +23,9 @@ from cartoon_color.dataset.index import EpisodeFiles
 from cartoon_color.dataset.manifest import Episode, Manifest
 from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.transfer import deshpande
-from cartoon_color.transfer.comparison import compare_methods, one_thread, paint
+from cartoon_color.transfer.comparison import compare_methods, one_thread
 from cartoon_color.transfer.references import References, evenly_spaced, gray_descriptor, nearest
+from cartoon_color.video import paint
 
 METHODS = ["welsh", "deshpande", "levin", "small"]
 EPISODES = {"first": "train", "second": "train", "third": "test"}

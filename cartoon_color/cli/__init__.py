@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cartoon_color import __version__
-from cartoon_color.cli import compare, extract, render, toyshow, train, transfer
+from cartoon_color.cli import compare, evaluate, extract, render, reproduce, toyshow, train, transfer
 from cartoon_color.cli.shared import print_out, say, say_error
 from cartoon_color.errors import CartoonColorError
 
@@ -31,7 +31,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (render.render, extract.extract, train.train, compare.compare, transfer.transfer, toyshow.toyshow):
+for command in (
+    render.render,
+    extract.extract,
+    train.train,
+    evaluate.evaluate,
+    compare.compare,
+    transfer.transfer,
+    reproduce.reproduce,
+    toyshow.toyshow,
+):
     app.command()(command)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cartoon_color import checkpoint, metrics
-from cartoon_color.color import chroma_planes, luma_of_rgb, luma_to_lightness, rgb_to_lab
+from cartoon_color.color import luma_of_rgb, luma_to_lightness, rgb_to_lab
 from cartoon_color.dataset.index import write_atomically
 from cartoon_color.dataset.loader import list_pictures, read_picture
 from cartoon_color.dataset.manifest import Manifest, Role
@@ -27,7 +27,7 @@ from cartoon_color.transfer.levin import confident_scribbles, spread_scribbles
 from cartoon_color.transfer.references import References, evenly_spaced
 from cartoon_color.transfer.results import Comparison, MethodResult
 from cartoon_color.variants import Model, Prediction
-from cartoon_color.video.rgb import rgb_matrix
+from cartoon_color.video import paint
 
 Gray = NDArray[np.uint8]
 Method = Callable[[Gray, Sequence[RGB]], Chroma]
@@ -118,12 +118,6 @@ def one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])
-
-
-def paint(luma: Gray, ab: Chroma) -> RGB:
-    """The picture (H, W, 3) with luma (H, W), uint8 in full range, up to rounding, and with a, b (H, W, 2)."""
-    u, v = chroma_planes(luma, ab, luma.shape, bit_depth=8, color_range="full", matrix="bt601")
-    return np.asarray(cv2.transform(cv2.merge([luma, u, v]), rgb_matrix("bt601", "full", 8)), np.uint8)
 
 
 def _names(manifest: Manifest, role: Role) -> list[str]:

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cartoon_color.color import LUMA_WEIGHTS
-from cartoon_color.frames import RGB, ColorRange, Matrix, VideoInfo
+from cartoon_color.color import LUMA_WEIGHTS, chroma_planes
+from cartoon_color.frames import RGB, Chroma, ColorRange, Matrix, VideoInfo
 from cartoon_color.video.formats import layout, planes
 
 
@@ -41,6 +41,12 @@ def to_rgb(picture: av.VideoFrame, info: VideoInfo) -> RGB:
     if form.depth == 8:
         return np.asarray(cv2.transform(codes, coefficients), np.uint8)
     return np.clip(np.rint(cv2.transform(codes.astype(np.float32), coefficients)), 0, 255).astype(np.uint8)
+
+
+def paint(luma: NDArray[np.uint8], ab: Chroma) -> RGB:
+    """The picture (H, W, 3) with luma (H, W), uint8 in full range, up to rounding, and with a, b (H, W, 2)."""
+    u, v = chroma_planes(luma, ab, luma.shape, bit_depth=8, color_range="full", matrix="bt601")
+    return np.asarray(cv2.transform(cv2.merge([luma, u, v]), rgb_matrix("bt601", "full", 8)), np.uint8)
 
 
 @lru_cache

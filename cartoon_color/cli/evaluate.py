@@ -1,0 +1,75 @@
+"""`evaluate`: colorized films against the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cartoon_color.cli.shared import AsJson, Counter, Quiet, print_json, print_out, show_progress
+from cartoon_color.errors import SettingsError
+
+
+def evaluate(
+    colorized: Annotated[
+        list[Path],
+        typer.Argument(metavar="COLORIZED...", help="Colored films, or folders of .png pictures.", show_default=False),
+    ],
+    truth: Annotated[Path, typer.Option(help="The same film, or folder, in true color.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for tables, figures, a grid, a film side by side, and report.html.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Manifest of the show, to learn baselines from its training episodes.")
+    ] = None,
+    dataset: Annotated[Path | None, typer.Option(help="Folder that extract filled from the manifest.")] = None,
+    runs: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a training whose curves are drawn; may be repeated.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Compare at this size. [default: the truth's own]")
+    ] = None,
+    every: Annotated[int, typer.Option(help="Compare every n-th frame.", min=1)] = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure colorized films against the truth, frame by frame, beside gray and colorings without a network.
+
+    Example:
+
+        cartoon-color evaluate --truth truth.mkv plain.mkv residual.mkv --out evaluation/
+    """
+    from cartoon_color.dataset.loader import list_pictures
+    from cartoon_color.dataset.manifest import load_manifest
+    from cartoon_color.evaluation import evaluate as measure
+
+    if (manifest is None) != (dataset is None):
+        raise SettingsError("--manifest and --dataset belong together; give both or none")
+    training = []
+    if manifest is not None and dataset is not None:
+        training = list_pictures(dataset, [episode.name for episode in load_manifest(manifest).of_role("train")])
+    with show_progress(quiet or as_json) as progress:
+        result = measure(
+            truth,
+            colorized,
+            out,
+            training=training,
+            runs=runs or [],
+            size=None if size is None else _size(size),
+            every=every,
+            progress=Counter(progress, truth.name, "fps"),
+        )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_out(result.to_markdown().rstrip())
+        if out is not None:
+            print_out(str(out / "report.html"))
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise SettingsError(f"--size takes a width and a height like 160x120, not {text!r}")
+    return int(width), int(height)

@@ -1,0 +1,48 @@
+"""One page that shows an evaluation, and opens without a network."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from cartoon_color.evaluation.scores import METRICS
+from cartoon_color.evaluation.tables import Result
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1200px; padding: 0 1em; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { border-bottom: 1px solid #ccc; padding: .3em .7em; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
+"""
+
+
+def report(result: Result, figures: Sequence[Path], film: str) -> str:
+    """The page, with its pictures inside.
+
+    Args:
+        result: Its table.
+        figures: PNG files, in order.
+        film: Name of the film side by side, in the same folder.
+    """
+    head = "".join(f'<th title="{escape(metric.meaning)}">{escape(metric.label)}</th>' for metric in METRICS)
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in result.cells(name, '<b>{}</b>'))}</tr>\n"
+        for name in result.rows
+    )
+    meanings = "".join(f"<li><b>{escape(metric.label)}</b>: {escape(metric.meaning)}</li>\n" for metric in METRICS)
+    pictures = "".join(
+        f"<h2>{escape(path.stem.replace('_', ' ').capitalize())}</h2>\n"
+        f'<img alt="{escape(path.stem)}" src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">\n'
+        for path in figures
+    )
+    width, height = result.size
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(result.truth)}</title>'
+        f"<style>{_STYLE}</style></head><body>\n<h1>{escape(result.truth)}</h1>\n"
+        f"<p>{result.frames} frames, compared at {width}x{height}. The best input of each column is bold. "
+        f'Side by side: <a href="{escape(film)}">{escape(film)}</a>.</p>\n'
+        f"<table><tr><th></th>{head}</tr>\n{rows}</table>\n<ul>{meanings}</ul>\n{pictures}</body></html>\n"
+    )

@@ -1,0 +1,104 @@
+"""Results as Markdown, CSV, LaTeX and JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from cartoon_color.evaluation.scores import METRICS, Metric
+
+EXACT_DB = 110.0
+"""A PSNR above this means that nothing differs."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an evaluation came to."""
+
+    truth: str
+    frames: int
+    size: tuple[int, int]
+    """Width and height in pixels at which was compared."""
+    colorized: Mapping[str, Mapping[str, float]]
+    """Metrics of each input, by the name of the input and of the metric."""
+    baselines: Mapping[str, Mapping[str, float]]
+    """Of colorings without a network, and last of the truth itself."""
+
+    @property
+    def rows(self) -> dict[str, Mapping[str, float]]:
+        """Everything that was measured, in the order of the tables."""
+        return {**self.colorized, **self.baselines}
+
+    def to_json(self) -> dict[str, Any]:
+        """As dictionaries of numbers and texts."""
+        return {
+            "truth": self.truth,
+            "frames": self.frames,
+            "size": list(self.size),
+            "colorized": {name: dict(values) for name, values in self.colorized.items()},
+            "baselines": {name: dict(values) for name, values in self.baselines.items()},
+        }
+
+    def best(self, metric: Metric) -> str:
+        """The name of the best input by a metric."""
+        own = self.baselines["truth"][metric.name]
+
+        def rank(name: str) -> float:
+            value = self.colorized[name][metric.name]
+            return {"low": value, "high": -value, "truth": abs(value - own)}[metric.best]
+
+        return min(self.colorized, key=rank)
+
+    def tables(self) -> dict[str, str]:
+        """Content by name of file."""
+        return {
+            "table.md": self.to_markdown(),
+            "table.csv": self.to_csv(),
+            "table.tex": self.to_latex(),
+            "metrics.json": json.dumps(self.to_json(), indent=2) + "\n",
+        }
+
+    def to_markdown(self) -> str:
+        """A table; the best input of each column is bold."""
+        lines = [
+            "| | " + " | ".join(metric.label for metric in METRICS) + " |",
+            "| --- |" + " --- |" * len(METRICS),
+            *("| " + " | ".join([name, *self.cells(name, "**{}**")]) + " |" for name in self.rows),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def to_latex(self) -> str:
+        """A tabular environment."""
+        lines = [
+            r"\begin{tabular}{l" + "r" * len(METRICS) + "}",
+            " & ".join(["", *(metric.label for metric in METRICS)]) + r" \\ \hline",
+            *(
+                " & ".join([name.replace("_", r"\_"), *self.cells(name, r"\textbf{{{}}}")]) + r" \\"
+                for name in self.rows
+            ),
+            r"\end{tabular}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def to_csv(self) -> str:
+        """One line for each row, after a line of names; full precision."""
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["name", *(metric.name for metric in METRICS)])
+        for name, values in self.rows.items():
+            writer.writerow([name, *(values[metric.name] for metric in METRICS)])
+        return text.getvalue()
+
+    def cells(self, name: str, bold: str) -> list[str]:
+        """The numbers of a row as texts; `bold` holds {} where the best one goes."""
+        cells = []
+        for metric in METRICS:
+            value = self.rows[name][metric.name]
+            exact = metric.name.endswith("psnr") and value > EXACT_DB
+            cell = "exact" if exact else f"{value:.{metric.digits}f}"
+            cells.append(bold.format(cell) if name in self.colorized and name == self.best(metric) else cell)
+        return cells
