@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from base64 import b64encode
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from cartoon_color import color, metrics
+from cartoon_color.dataset.index import Row, write_rows
 from cartoon_color.errors import InputError, SettingsError
 from cartoon_color.evaluation import evaluate
 from cartoon_color.evaluation.scores import METRICS
@@ -224,6 +226,52 @@ def test_films_and_every_nth_frame(folders: dict[str, Path], tmp_path: Path) -> 
     assert result.colorized["faded"]["ciede2000"] == pytest.approx(pictures.colorized["faded"]["ciede2000"], abs=0.5)
 
 
+@pytest.fixture
+def films(tmp_path: Path) -> dict[str, Path]:
+    """The colored one is right in every other frame."""
+    made = {"truth": tmp_path / "truth.mkv", "faded": tmp_path / "faded.mkv"}
+    for path, draws in zip(made.values(), ((drawing, drawing), (faded, drawing)), strict=True):
+        compose(path, (rgb_to_planes(draws[number % 2](number)) for number in range(FRAMES)), rate=Fraction(25))
+    return made
+
+
+def write_index(path: Path, decisions: list[str]) -> Path:
+    rows = [Row(i, i, Fraction(1, 25), each, None, None, None, 0) for i, each in enumerate(decisions)]  # type: ignore[arg-type]
+    write_rows(path, rows)
+    return path
+
+
+def test_only_frames_that_the_index_keeps_are_compared(films: dict[str, Path], tmp_path: Path) -> None:
+    index = write_index(tmp_path / "truth.csv", ["credits", "kept", "duplicate", "fade", "kept"])
+    result = evaluate(films["truth"], [films["faded"]], tmp_path / "out", index=index)
+    alone = [evaluate(films["truth"], [films["faded"]], index=_only(tmp_path, number)) for number in (1, 4)]
+    assert result.frames == 2
+    assert probe(tmp_path / "out" / "side_by_side.mkv").frames == FRAMES
+    expected = np.mean([each.colorized["faded"]["rmse"] for each in alone])
+    assert result.colorized["faded"]["rmse"] == pytest.approx(expected)
+    assert alone[0].colorized["faded"]["rmse"] != alone[1].colorized["faded"]["rmse"]
+
+
+def _only(folder: Path, number: int) -> Path:
+    return write_index(folder / f"{number}.csv", ["kept" if i == number else "duplicate" for i in range(FRAMES)])
+
+
+def test_an_index_that_keeps_nothing_is_told(films: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none of the frames of .*truth\.mkv was to be compared"):
+        evaluate(films["truth"], [films["faded"]], index=write_index(tmp_path / "none.csv", ["credits"] * FRAMES))
+
+
+def test_the_report_shows_what_is_attached(folders: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "transfer").mkdir()
+    table, picture = tmp_path / "transfer" / "table.csv", folders["swapped"] / "000000.png"
+    table.write_text("method,psnr\nwelsh & co,15.123456\n")
+    evaluate(folders["truth"], [folders["faded"]], tmp_path / "out", attached=[table, picture])
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<h2>Transfer: table</h2>\n<table><tr><th>method</th><th>psnr</th></tr>" in page
+    assert "<tr><td>welsh &amp; co</td><td>15.12</td></tr>" in page
+    assert b64encode(picture.read_bytes()).decode() in page
+
+
 def test_baselines_unit(folders: dict[str, Path]) -> None:
     """Learned from the very pictures that are compared."""
     training = sorted(folders["truth"].glob("*.png"))
@@ -241,6 +289,11 @@ def test_evaluate_exception(folders: dict[str, Path], tmp_path: Path) -> None:
     truth, faded_ = folders["truth"], folders["faded"]
     with pytest.raises(SettingsError, match="every must be at least 1"):
         evaluate(truth, [faded_], every=0)
+    with pytest.raises(SettingsError, match=r"an index counts the frames of a film, but .*truth is a folder"):
+        evaluate(truth, [faded_], index=tmp_path / "truth.csv")
+    for wrong in (tmp_path / "gone.png", truth):
+        with pytest.raises(InputError, match=f"{wrong.name} can't be shown in a report"):
+            evaluate(truth, [faded_], tmp_path / "out", attached=[wrong])
     (faded_ / "000004.png").unlink()
     with pytest.raises(InputError, match=r"faded has 4 frames, fewer than .*truth"):
         evaluate(truth, [faded_])

@@ -27,6 +27,12 @@ def evaluate(
     runs: Annotated[
         list[Path] | None, typer.Option(help="Folder of a training whose curves are drawn; may be repeated.")
     ] = None,
+    attach: Annotated[
+        list[Path] | None, typer.Option(help="Picture (.png) or table (.csv) for the report, too; may be repeated.")
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="The truth's index, from extract; only frames that it kept are compared.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Compare at this size. [default: the truth's own]")
     ] = None,
@@ -56,6 +62,8 @@ def evaluate(
             out,
             training=training,
             runs=runs or [],
+            attached=attach or [],
+            index=index,
             size=None if size is None else _size(size),
             every=every,
             progress=Counter(progress, truth.name, "fps"),

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color.color import luma_of_rgb
-from cartoon_color.errors import OutputError, SettingsError
+from cartoon_color.dataset.index import read_rows
+from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.evaluation.baselines import Baseline, baselines
 from cartoon_color.evaluation.figures import cumulative_errors, training_curves
 from cartoon_color.evaluation.report import report
@@ -35,6 +36,8 @@ def evaluate(
     *,
     training: Sequence[Path] = (),
     runs: Sequence[Path] = (),
+    attached: Sequence[Path] = (),
+    index: Path | None = None,
     size: tuple[int, int] | None = None,
     every: int = 1,
     progress: Callable[[int, int | None], None] | None = None,
@@ -47,8 +50,10 @@ def evaluate(
         out: Folder for tables, figures, grid, film and report; None measures only.
         training: Extracted pictures of the training episodes, which the baselines and the prior are learned from.
         runs: Folders of `train`, whose curves are drawn.
+        attached: Pictures (.png) and tables (.csv) that the report shows as well.
+        index: Of the truth, from `extract`: only frames that it kept are compared; the film side by side has all.
         size: Width and height to compare at; the truth's own by default.
-        every: Every n-th frame is compared.
+        every: Every n-th frame is compared, and is in the film side by side.
         progress: Called with the number of frames read, and of all if it is known.
 
     Raises:
@@ -58,10 +63,16 @@ def evaluate(
     """
     if every < 1 or (size is not None and min(size) < 11):
         raise SettingsError(f"every must be at least 1 and the size at least 11x11, got {every} and {size}")
+    for path in attached:
+        if path.suffix not in (".png", ".csv") or not path.is_file():
+            raise InputError(f"{path} can't be shown in a report; give .png and .csv files that are there")
+    if index is not None and truth.is_dir():
+        raise SettingsError(f"an index counts the frames of a film, but {truth} is a folder; leave the index out")
     known, prior = baselines(training)
     sources = name_sources(list(colorized))
     reference = Source(truth, truth.stem)
-    run = _Pass(reference, sources, known, size, every, progress)
+    kept = None if index is None else {row.index for row in read_rows(index) if row.decision == "kept"}
+    run = _Pass(reference, sources, known, kept, size, every, progress)
     if out is None:
         for _ in run.frames():
             pass
@@ -77,7 +88,7 @@ def evaluate(
         grid = out / "grid.png"
         grid.write_bytes(cv2.imencode(".png", run.moments.grid(run.names)[..., ::-1])[1].tobytes())
         pictures = [path for path in [*figures, grid] if path.suffix == ".png"]
-        (out / "report.html").write_text(report(result, pictures, FILM))
+        (out / "report.html").write_text(report(result, pictures, FILM, attached))
     except OSError as error:
         raise OutputError(f"{out} can't be written ({error.strerror}); choose another folder with --out") from None
     return result
@@ -99,11 +110,12 @@ class _Pass:
         truth: Source,
         sources: list[Source],
         known: dict[str, Baseline],
+        kept: set[int] | None,
         size: tuple[int, int] | None,
         every: int,
         progress: Callable[[int, int | None], None] | None,
     ) -> None:
-        self._truth, self._sources, self._known = truth, sources, known
+        self._truth, self._sources, self._known, self._kept = truth, sources, known, kept
         self._size, self._every, self._progress = size, every, progress
         self.scores = {name: Scores() for name in [*(source.name for source in sources), *known, "truth"]}
         self.moments = Moments()
@@ -118,18 +130,23 @@ class _Pass:
                 self._progress(number + 1, total)
             if number % self._every:
                 continue
-            true = Truth(self._scaled(picture))
-            self._shape = true.rgb.shape[:2]
-            scaled = [self._scaled(other) for other in others]
-            for source, colored in zip(self._sources, scaled, strict=True):
-                self.scores[source.name].add(true, colored)
-            luma = luma_of_rgb(true.rgb, "bt601")
-            for name, baseline in self._known.items():
-                self.scores[name].add(true, paint(luma, baseline(luma)))
-            self.scores["truth"].add(true, true.rgb)
-            tiles = [tile(shown) for shown in (_gray(luma), *scaled, true.rgb)]
-            self.moments.add(tiles)
+            true, *scaled = (self._scaled(each) for each in (picture, *others))
+            luma = luma_of_rgb(true, "bt601")
+            tiles = [tile(shown) for shown in (_gray(luma), *scaled, true)]
+            if self._kept is None or number in self._kept:
+                self._measure(Truth(true), scaled, luma)
+                self.moments.add(tiles)
             yield mosaic(self.names, tiles)
+        if not self.scores["truth"].frames:
+            raise SettingsError(f"none of the frames of {self._truth.path} was to be compared; choose others")
+
+    def _measure(self, true: Truth, colored: list[RGB], luma: NDArray[np.uint8]) -> None:
+        self._shape = true.rgb.shape[:2]
+        for source, picture in zip(self._sources, colored, strict=True):
+            self.scores[source.name].add(true, picture)
+        for name, baseline in self._known.items():
+            self.scores[name].add(true, paint(luma, baseline(luma)))
+        self.scores["truth"].add(true, true.rgb)
 
     def result(self, prior: NDArray[np.float32] | None) -> Result:
         """What was measured."""

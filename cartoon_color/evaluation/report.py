@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -19,13 +20,14 @@ img { max-width: 100%; }
 """
 
 
-def report(result: Result, figures: Sequence[Path], film: str) -> str:
+def report(result: Result, figures: Sequence[Path], film: str, attached: Sequence[Path] = ()) -> str:
     """The page, with its pictures inside.
 
     Args:
         result: Its table.
         figures: PNG files, in order.
         film: Name of the film side by side, in the same folder.
+        attached: PNG and CSV files to show after them, under the names of their folders and files.
     """
     head = "".join(f'<th title="{escape(metric.meaning)}">{escape(metric.label)}</th>' for metric in METRICS)
     rows = "".join(
@@ -33,11 +35,8 @@ def report(result: Result, figures: Sequence[Path], film: str) -> str:
         for name in result.rows
     )
     meanings = "".join(f"<li><b>{escape(metric.label)}</b>: {escape(metric.meaning)}</li>\n" for metric in METRICS)
-    pictures = "".join(
-        f"<h2>{escape(path.stem.replace('_', ' ').capitalize())}</h2>\n"
-        f'<img alt="{escape(path.stem)}" src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">\n'
-        for path in figures
-    )
+    pictures = "".join(_section(path.stem, path) for path in figures)
+    pictures += "".join(_section(f"{path.parent.name}: {path.stem}", path) for path in attached)
     width, height = result.size
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(result.truth)}</title>'
@@ -46,3 +45,25 @@ def report(result: Result, figures: Sequence[Path], film: str) -> str:
         f'Side by side: <a href="{escape(film)}">{escape(film)}</a>.</p>\n'
         f"<table><tr><th></th>{head}</tr>\n{rows}</table>\n<ul>{meanings}</ul>\n{pictures}</body></html>\n"
     )
+
+
+def _section(title: str, path: Path) -> str:
+    """A picture or a table under its title."""
+    heading = f"<h2>{escape(title.replace('_', ' ').capitalize())}</h2>\n"
+    if path.suffix == ".png":
+        return heading + (
+            f'<img alt="{escape(path.stem)}" src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">\n'
+        )
+    with path.open(newline="", encoding="utf-8") as file:
+        first, *rows = csv.reader(file)
+    lines = [f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in first)}</tr>\n"]
+    lines += [f"<tr>{''.join(f'<td>{_rounded(cell)}</td>' for cell in row)}</tr>\n" for row in rows]
+    return f"{heading}<table>{''.join(lines)}</table>\n"
+
+
+def _rounded(cell: str) -> str:
+    """A number with four digits, or a text as it is."""
+    try:
+        return f"{float(cell):.4g}"
+    except ValueError:
+        return escape(cell)
