@@ -13,9 +13,10 @@ from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import SettingsError
 from cartoon_color.variants import VARIANTS, Prediction
 from cartoon_color.variants.ensemble import MeanEnsemble
-from cartoon_color.variants.heads import HistogramHead
+from cartoon_color.variants.heads import AbHead, HistogramHead, rebalancing_weights
+from cartoon_color.variants.measure import measure
 
-SMALL = NetworkSettings(width=0.25)
+SMALL = NetworkSettings(width=0.06)
 
 
 def logits_and_ab(height: int = 5, width: int = 7) -> tuple[Tensor, Tensor]:
@@ -120,6 +121,15 @@ def test_ensemble_exception() -> None:
 # --- the registry ---
 
 
+def initialized(name: str) -> variants.Model:
+    """A small model with the first weights that a training gives it."""
+    torch.manual_seed(0)
+    model = variants.build(name, SMALL)
+    if model.variant.initialize is not None:
+        model.variant.initialize(model, [100 * torch.rand(4, 1, 64, 64)])
+    return model
+
+
 def test_registry() -> None:
     assert len(VARIANTS) > 0
     assert "compact" in VARIANTS
@@ -143,7 +153,7 @@ def test_variant_smoke(name: str) -> None:
     output = model(lightness)
     assert output.shape == (2, model.head.channels, 16, 24)
     ab = 60 * torch.rand(2, 2, 16, 24) - 30
-    loss = model.head.loss(output, ab)
+    loss = model.loss(output, ab)
     assert loss.shape == ()
     torch.autograd.backward(loss)
     for parameter in model.parameters():
@@ -168,7 +178,7 @@ def test_variant_shape(name: str, height: int, width: int) -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variant_sees_lightness(name: str) -> None:
-    model = variants.build(name, SMALL).eval()
+    model = initialized(name).eval()
     with torch.inference_mode():
         dark, bright = (model.colorize(torch.full((1, 1, 64, 64), value)).ab for value in (10.0, 90.0))
         again = model.colorize(torch.full((2, 1, 64, 64), 10.0)).ab
@@ -178,13 +188,13 @@ def test_variant_sees_lightness(name: str) -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variant_learns_a_picture(name: str) -> None:
-    model = variants.build(name, SMALL)
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    model = initialized(name)
+    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
     lightness = torch.rand(2, 1, 64, 64) * 100
     ab = torch.tensor([[40.0, 30.0], [-30.0, -40.0]])[:, :, None, None].expand(2, 2, 16, 16)
     losses = []
-    for _ in range(12):
-        loss = model.head.loss(model(lightness), ab)
+    for _ in range(30):
+        loss = model.loss(model(lightness), ab)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
@@ -192,12 +202,106 @@ def test_variant_learns_a_picture(name: str) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
+THESIS = ("plain", "plain-no-rebalance", "plain-dropout", "plain-l2", "residual", "residual-no-rebalance")
+
+
+def test_the_thesis_variants_are_there() -> None:
+    assert set(THESIS) <= set(VARIANTS)
+    rebalanced = [name for name in THESIS if VARIANTS[name].rebalance]
+    assert rebalanced == ["plain", "plain-dropout", "residual"]  # section 7.1
+    for name in THESIS:
+        recipe = VARIANTS[name].recipe
+        assert (recipe.epochs, recipe.batch * recipe.accumulate, recipe.crop, recipe.views) == (30, 48, 224, "thesis")
+        assert (recipe.optimizer, recipe.learning_rate, recipe.schedule) == ("adam", 1e-3, "step")
+
+
+def weights_of(name: str) -> dict[str, int]:
+    """Elements of each filter bank; the thesis's P columns count neither biases nor batch normalization."""
+    with torch.device("meta"):
+        network = variants.build(name, NetworkSettings()).network
+    return {key: value.numel() for key, value in network.named_parameters() if value.ndim == 4}
+
+
+def test_plain_has_the_parameters_of_table_6_1() -> None:
+    thousands = [0.5, 36.8, 73.7, 147.4, 294.9, 589.8, 589.8, 1179.6, *[2359.2] * 11, 2097.1, 589.8, 589.8, 80.1]
+    counted = weights_of("plain")
+    assert [count / 1000 for count in counted.values()] == pytest.approx(thousands, abs=0.1)
+    assert sum(counted.values()) / 1e6 == pytest.approx(32.23, abs=0.01)
+    middle = sum(count for key, count in counted.items() if key.startswith(tuple(f"blocks.{n}." for n in (3, 4, 5, 6))))
+    assert middle / 1e6 == pytest.approx(27.13, abs=0.01)
+
+
+def test_residual_has_the_parameters_of_table_6_2() -> None:
+    # Rows of the table in the order of the network, its last two of block 5 swapped as its text has them.
+    block_1, block_2 = [73.7, 294.9, 147.5], [589.8, 589.8]
+    block_3, block_4 = [1179.6, 2359.2, 1179.6, 589.8], [1179.6, 2359.2, 1179.6]
+    thousands = [0.5, *block_1, *block_2, *block_3, *block_4, 1179.6, 1179.6, 2359.2, 160.2]
+    counted = weights_of("residual")
+    assert [count / 1000 for count in counted.values()] == pytest.approx(thousands, abs=0.1)
+    assert sum(counted.values()) / 1e6 == pytest.approx(16.60, abs=0.01)
+
+
+def test_measures() -> None:
+    measured = {name: measure(VARIANTS[name], NetworkSettings()) for name in ("plain", "residual", "compact")}
+    assert measured["plain"].receptive_field == 357  # Table 6.1
+    # By hand: 3x3 convolutions add twice their dilation times the stride so far.
+    steps = [(1, 1), (1, 1), (1, 1), (2, 1), (2, 1), (2, 1), (4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 2), (4, 1)]
+    assert measured["residual"].receptive_field == 1 + sum(2 * stride * dilation for stride, dilation in steps)
+    # By hand, multiplications and additions, bottom up: size of the output, channels in, channels out, kernel.
+    layers = [(256, 1, 64, 9), (128, 64, 64, 9), (128, 64, 128, 9), (64, 128, 128, 9), (64, 128, 256, 9)]
+    layers += [(64, 256, 256, 9), (32, 256, 256, 9), (32, 256, 512, 9), *[(32, 512, 512, 9)] * 11]
+    layers += [(32, 512, 256, 16), (64, 256, 256, 9), (64, 256, 256, 9), (64, 256, 313, 1)]
+    gflop = sum(2 * size**2 * before * after * kernel for size, before, after, kernel in layers) / 1e9
+    assert measured["plain"].gflop == pytest.approx(gflop, abs=0.01)
+    assert measured["compact"].parameters == 2_867_545
+
+
+def test_one_output_of_plain_sees_less() -> None:
+    """By gradients: an output at 1/4 depends on 349 pixels, the two that share a cell at 1/8 on 357."""
+    network = VARIANTS["plain"].network(SMALL, 2).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            torch.nn.init.constant_(module.weight, 0.05)
+            torch.nn.init.zeros_(module.bias)
+    picture = torch.ones(1, 1, 480, 480, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network.double()(picture)[0, 0, 60, 60], picture)
+    seen = gradient[0, 0].sum(dim=0).nonzero()
+    assert int(seen.max() - seen.min()) + 1 == 349
+
+
+def test_rebalancing_unit() -> None:
+    """Equation 5.4, by hand for three bins' worth of prior; mean 1 under the prior."""
+    prior = np.zeros(313)
+    prior[[5, 100, 200]] = 0.7, 0.2, 0.1
+    raw = 1 / (0.5 * prior + 0.5 / 313)
+    expected = raw / (prior * raw).sum()
+    weights = rebalancing_weights(torch.from_numpy(prior).float()).numpy()
+    np.testing.assert_allclose(weights, expected, rtol=1e-5)
+    assert (prior * weights).sum() == pytest.approx(1, rel=1e-5)
+    logits, ab = logits_and_ab()
+    distance = ((np.rint(ab.numpy())[:, :, None] - color.AB_BINS.T[None, :, :, None, None]) ** 2).sum(1)
+    pixel = -(soft_targets(ab) * log_softmax(logits)).sum(1)
+    weighted = (expected[distance.argmin(1)] * pixel).mean()
+    loss = HistogramHead(1.0).loss(logits, ab, torch.from_numpy(prior).float())
+    assert float(loss) == pytest.approx(weighted, rel=0.02)  # some lie midway between two bins
+
+
+def test_ab_head_unit() -> None:
+    rng = np.random.default_rng(0)
+    output, ab = rng.uniform(-1, 1, (2, 2, 3, 4)), rng.uniform(-100, 100, (2, 2, 3, 4))
+    loss = AbHead().loss(torch.from_numpy(output), torch.from_numpy(ab))
+    assert float(loss) == pytest.approx(0.5 * ((output - ab / 110) ** 2).sum(1).mean())
+    prediction = AbHead().predict(torch.from_numpy(output))
+    np.testing.assert_allclose(prediction.ab, output * 110)
+    assert prediction.logits is None
+
+
 def test_compact_is_small() -> None:
     model = variants.build("compact", NetworkSettings())
     count = sum(parameter.numel() for parameter in model.parameters())
     assert count <= 3_000_000
     assert f"{count / 1e6:.1f} M" in VARIANTS["compact"].summary
-    narrow = sum(parameter.numel() for parameter in variants.build("compact", SMALL).parameters())
+    narrow = sum(parameter.numel() for parameter in variants.build("compact", NetworkSettings(width=0.25)).parameters())
     assert narrow < count / 8
 
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cartoon_color import __version__
-from cartoon_color.cli import compare, evaluate, extract, render, reproduce, toyshow, train, transfer
+from cartoon_color.cli import compare, evaluate, extract, render, reproduce, toyshow, train, transfer, variants
 from cartoon_color.cli.shared import print_out, say, say_error
 from cartoon_color.errors import CartoonColorError
 
@@ -34,6 +34,7 @@ app = typer.Typer(
 for command in (
     render.render,
     extract.extract,
+    variants.variants,
     train.train,
     evaluate.evaluate,
     compare.compare,

@@ -38,6 +38,8 @@ class Colorizer(Protocol):
 class Head(Protocol):
     """What the last layer's numbers mean."""
 
+    name: str
+    """histogram, or ab."""
     channels: int
     """Number of output channels of the network."""
 

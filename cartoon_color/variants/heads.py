@@ -33,6 +33,7 @@ def rebalancing_weights(prior: Tensor) -> Tensor:
 class AbHead:
     """Two channels within -1 to 1, times a constant; the Euclidean loss (thesis section 7.1)."""
 
+    name = "ab"
     channels = 2
 
     def loss(self, output: Tensor, ab: Tensor, prior: Tensor | None = None) -> Tensor:
@@ -51,6 +52,7 @@ class HistogramHead:
     temperature before the expectation: 1 is the expectation itself, towards 0 it becomes the mode.
     """
 
+    name = "histogram"
     channels = len(color.AB_BINS)
 
     def __init__(self, temperature: float) -> None:

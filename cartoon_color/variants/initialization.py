@@ -106,7 +106,7 @@ def _normalize(layer: nn.Conv2d | nn.ConvTranspose2d, features: Tensor) -> None:
     shape = (1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     layer.weight /= deviation.view(shape)
     if layer.bias is not None:
-        layer.bias.copy_(-mean / deviation)
+        layer.bias.copy_((layer.bias - mean) / deviation)
 
 
 def _balance(model: Model, seen: Tensor) -> None:
