@@ -69,8 +69,8 @@ def reproduce(
     words += ["--configfile", str(configuration.resolve()), "--directory", str(out.resolve())]
     words += ["--cores", "all" if cores is None else str(cores), "--rerun-incomplete", "--nolock"]
     words += ["--quiet", "host", "reason"]
-    # Networks take turns on a graphics card.
-    words += ["--resources", "gpu=1"] if Path("/dev/nvidiactl").exists() else []
+    if Path("/dev/nvidiactl").exists() and "SNAKEMAKE_PROFILE" not in os.environ:
+        words += ["--resources", "gpu=1"]  # networks take turns on the graphics card
     words += ["--config", *(f"{key}={value}" for key, value in given.items())] if given else []
     code = _run(words, out)
     if code:
