@@ -14,6 +14,10 @@ from cartoon_color.variants.heads import HistogramHead
 _CHANNELS = (24, 56, 96, 144, 176)
 """At 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's size, for width 1."""
 
+_DROPOUT = 0.3
+"""Share of the channels dropped around the deepest block: a few minutes of film are soon known by heart."""
+_LAST_DROPOUT = 0.2
+
 
 def _conv(channels: int, out: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -43,11 +47,16 @@ class CompactNetwork(nn.Module):
         self.down = nn.ModuleList(
             nn.Sequential(_conv(before, after, 2), _Residual(after)) for before, after in pairwise(sizes)
         )
-        self.middle = _Residual(sizes[-1])
+        self.middle = nn.Sequential(nn.Dropout2d(_DROPOUT), _Residual(sizes[-1]), nn.Dropout2d(_DROPOUT))
         steps = list(zip(sizes[:0:-1], sizes[-2::-1], strict=True))
         self.across = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in steps)
         self.up = nn.ModuleList(_Residual(after) for _, after in steps)
-        self.last = nn.Sequential(_Residual(sizes[0]), nn.Conv2d(sizes[0], 2 * sizes[0], 1), nn.ReLU(inplace=True))
+        self.last = nn.Sequential(
+            _Residual(sizes[0]),
+            nn.Conv2d(sizes[0], 2 * sizes[0], 1),
+            nn.ReLU(inplace=True),
+            nn.Dropout2d(_LAST_DROPOUT),
+        )
         self.predict = nn.Conv2d(2 * sizes[0], out, 1)
 
     def forward(self, lightness: Tensor) -> Tensor:
