@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.color import rgb2lab
 from skimage.color import deltaE_ciede2000
 
 from cartoon_color import color
@@ -72,6 +73,13 @@ def test_rgb_to_lab_unit() -> None:
     lab = color.rgb_to_lab(rgb)
     assert (lab.shape, lab.dtype) == ((40, 50, 3), np.float32)
     np.testing.assert_allclose(lab, lab_of(rgb / 255), atol=0.05)  # the white's digits differ between books
+
+
+@pytest.mark.parametrize("shape", [(3,), (7, 3), (16, 16, 16, 3)])
+def test_rgb_to_lab_shape(shape: tuple[int, ...]) -> None:
+    codes = np.arange(0, 256, 17, dtype=np.uint8)
+    rgb = np.stack(np.meshgrid(codes, codes, codes), axis=-1).reshape(-1)[: np.prod(shape)].reshape(shape)
+    np.testing.assert_allclose(color.rgb_to_lab(rgb), rgb2lab(rgb), atol=5e-4)
 
 
 def test_lab_round_trip() -> None:
