@@ -7,8 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from skimage.color import rgb2lab
-from skimage.color import deltaE_ciede2000
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cartoon_color import color
 from cartoon_color.frames import ColorRange, Matrix
