@@ -1,66 +1,52 @@
-"""Measures of color, as pure functions."""
+"""Measures of color, as pure functions; what each means, and its unit, stands in docs/evaluation.md.
+
+Everything is computed in floating point: differences of unsigned bytes wrap around.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import deltaE_ciede2000
-from skimage.metrics import structural_similarity as _ssim
 
 from cartoon_color.color import AB_BINS, rgb_to_lab
 from cartoon_color.frames import RGB
 
+Float = NDArray[np.float32]
 
-def chroma_psnr(error: float) -> float:
-    """PSNR in dB of a mean squared error of a, b (mean over both channels), for a peak of 100.
+# --- the thesis's, section 8.1 ---
 
-    Luma is copied, so a PSNR over R'G'B' says little about a colorization; this one sees chroma alone.
-    """
-    return float(10 * np.log10(100**2 / max(error, 1e-12)))
+ROUNDING = 1 / 12
+"""Mean squared error of rounding to whole codes. A smaller one can't be told from none, and in a mean over frames the
+infinite PSNR of a black frame would outweigh all others."""
 
-
-def mean_squared_error(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Mean over all elements of the squared difference, in double precision."""
-    return float(np.mean((first.astype(np.float64) - second.astype(np.float64)) ** 2))
+PA_THRESHOLD = 2.0
+"""Of the distance in a, b between neighbors (thesis Table 8.1)."""
 
 
-def psnr(truth: RGB, colored: RGB) -> float:
-    """PSNR in dB over R', G', B' of a picture (thesis eq. 8.3)."""
-    return float(10 * np.log10(255**2 / max(mean_squared_error(truth, colored), 1e-12)))
-
-
-def alpha_beta(rgb: RGB) -> NDArray[np.float32]:
+def alpha_beta(rgb: RGB) -> Float:
     """Chromaticities alpha, beta (thesis eq. 8.2; Deshpande et al. 2015): (..., 3) uint8 to (..., 2) float32."""
     red, green, blue = np.moveaxis(rgb.astype(np.float32) / 255, -1, 0)
     light = (red + green + blue) / 3 + np.float32(1e-4)
     return np.stack([(blue - (red + green) / 2) / light, (red - green) / light], axis=-1)
 
 
+def alpha_beta_distance(truth: RGB, colored: RGB) -> Float:
+    """Distance of every pixel in alpha, beta: (..., 3) each to (...)."""
+    return _length(alpha_beta(truth) - alpha_beta(colored))
+
+
 def alpha_beta_rmse(truth: RGB, colored: RGB) -> float:
     """Mean over the pixels of a picture of their distance in alpha, beta (thesis eq. 8.1)."""
-    return float(np.linalg.norm(alpha_beta(truth) - alpha_beta(colored), axis=-1).mean(dtype=np.float64))
+    return float(alpha_beta_distance(truth, colored).mean(dtype=np.float64))
 
 
-def ciede2000(truth: RGB, colored: RGB) -> float:
-    """Mean CIEDE2000 color difference over the pixels of a picture."""
-    return lab_ciede2000(rgb_to_lab(truth), rgb_to_lab(colored))
-
-
-def lab_ciede2000(truth: NDArray[Any], colored: NDArray[Any]) -> float:
-    """The same of pictures in CIELAB, (..., 3)."""
-    return float(np.mean(deltaE_ciede2000(truth, colored)))  # type: ignore[no-untyped-call]
-
-
-PA_THRESHOLD = 2.0
-"""Of the distance in a, b between neighbors (thesis Table 8.1)."""
-
-RAW_DISTANCE = 20.0
-"""Euclidean distance in R'G'B' codes within which a pixel counts as right in the raw accuracy."""
-
-AB_STEPS = 151
-"""Thresholds 0, 1, ... 150 on the distance in a, b (Zhang et al. 2016, section 3.1)."""
+def psnr(truth: RGB, colored: RGB) -> float:
+    """PSNR in dB over R', G', B' of a picture (thesis eq. 8.3), 58.9 at most (`ROUNDING`)."""
+    return float(10 * np.log10(255**2 / max(mean_squared_error(truth, colored), ROUNDING)))
 
 
 def perceivable_artifacts(truth_ab: NDArray[Any], ab: NDArray[Any]) -> float:
@@ -74,8 +60,9 @@ def perceivable_artifacts(truth_ab: NDArray[Any], ab: NDArray[Any]) -> float:
 
 
 def _evenly_colored(ab: NDArray[Any]) -> NDArray[np.bool_]:
-    down = ((ab[1:] - ab[:-1]) ** 2).sum(axis=-1) < PA_THRESHOLD**2
-    right = ((ab[:, 1:] - ab[:, :-1]) ** 2).sum(axis=-1) < PA_THRESHOLD**2
+    ab = np.ascontiguousarray(ab)  # arithmetic on a slice of CIELAB takes ten times as long
+    down = _length(ab[1:] - ab[:-1]) < PA_THRESHOLD
+    right = _length(ab[:, 1:] - ab[:, :-1]) < PA_THRESHOLD
     even = np.ones(ab.shape[:2], bool)
     even[1:] &= down
     even[:-1] &= down
@@ -84,30 +71,125 @@ def _evenly_colored(ab: NDArray[Any]) -> NDArray[np.bool_]:
     return even
 
 
-def structural_similarity(truth: RGB, colored: RGB) -> float:
-    """SSIM (Wang et al. 2004: Gaussian windows of sigma 1.5), mean over R', G', B'; sides of 11 pixels at least."""
-    return float(
-        _ssim(  # type: ignore[no-untyped-call]
-            truth,
-            colored,
-            channel_axis=-1,
-            data_range=255,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
+# --- the field's ---
+
+RAW_DISTANCE = 20.0
+"""Euclidean distance in R'G'B' codes within which a pixel counts as right in the raw accuracy."""
+
+AB_STEPS = 151
+"""Thresholds 0, 1, ... 150 on the distance in a, b (Zhang et al. 2016, section 3.1)."""
+
+SSIM_WINDOW = 11
+"""Side in pixels; pictures have to be as large."""
+
+
+def mean_squared_error(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Mean over all elements of the squared difference, in double precision."""
+    return float(np.mean((first.astype(np.float64) - second.astype(np.float64)) ** 2))
+
+
+def chroma_psnr(error: float) -> float:
+    """PSNR in dB of a mean squared error of a, b (mean over both channels), for a peak of 100.
+
+    Luma is copied, so a PSNR over R'G'B' says little about a colorization; this one sees chroma alone.
+    """
+    return float(10 * np.log10(100**2 / max(error, 1e-12)))
+
+
+def ciede2000(truth: RGB, colored: RGB) -> float:
+    """Mean CIEDE2000 color difference over the pixels of a picture."""
+    return lab_ciede2000(rgb_to_lab(truth), rgb_to_lab(colored))
+
+
+def lab_ciede2000(truth: NDArray[Any], colored: NDArray[Any]) -> float:
+    """The same of pictures in CIELAB, (H, W, 3).
+
+    Sharma, Wu and Dalal 2005, in the order of its equations. In single precision it agrees with
+    skimage.color.deltaE_ciede2000 within 1e-5, in a quarter of its time.
+    """
+    lightness_1, a_1, b_1 = cv2.split(truth.astype(np.float32, copy=False))
+    lightness_2, a_2, b_2 = cv2.split(colored.astype(np.float32, copy=False))
+    stretch = 1.5 - 0.5 * _at_high_chroma((_hypot(a_1, b_1) + _hypot(a_2, b_2)) / 2)
+    a_1, a_2 = a_1 * stretch, a_2 * stretch
+    chroma_1, chroma_2 = _hypot(a_1, b_1), _hypot(a_2, b_2)
+    hue_1 = np.arctan2(b_1, a_1)
+    turn = _within_half_a_turn(np.arctan2(b_2, a_2) - hue_1)
+
+    hue = hue_1 + turn / 2
+    chroma = (chroma_1 + chroma_2) / 2
+    lightness = ((lightness_1 + lightness_2) / 2 - 50) ** 2
+    t = (
+        1
+        - 0.17 * np.cos(hue - _radians(30))
+        + 0.24 * np.cos(2 * hue)
+        + 0.32 * np.cos(3 * hue + _radians(6))
+        - 0.20 * np.cos(4 * hue - _radians(63))
     )
+    from_blue = _within_half_a_turn(hue - _radians(275)) / _radians(25)
+    rotation = -2 * _at_high_chroma(chroma) * np.sin(_radians(60) * np.exp(-(from_blue**2)))
+
+    by_lightness = (lightness_2 - lightness_1) / (1 + 0.015 * lightness / np.sqrt(20 + lightness))
+    by_chroma = (chroma_2 - chroma_1) / (1 + 0.045 * chroma)
+    by_hue = 2 * np.sqrt(chroma_1 * chroma_2) * np.sin(turn / 2) / (1 + 0.015 * chroma * t)
+    squared = by_lightness**2 + by_chroma**2 + by_hue**2 + rotation * by_chroma * by_hue
+    return float(np.sqrt(np.maximum(squared, 0)).mean(dtype=np.float64))
+
+
+def _at_high_chroma(chroma: NDArray[Any]) -> NDArray[Any]:
+    """Near 0 for gray, near 1 for strong colors."""
+    seventh = chroma**2 * chroma**2 * chroma**2 * chroma
+    return np.asarray(np.sqrt(seventh / (seventh + 25.0**7)))
+
+
+def _within_half_a_turn(angle: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(angle - _radians(360) * np.rint(angle / _radians(360)))
+
+
+def _radians(degrees: float) -> float:
+    return degrees * np.pi / 180
+
+
+def _hypot(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    # NumPy's own takes ten times as long, to be exact for numbers that would overflow.
+    return np.asarray(np.sqrt(first * first + second * second))
+
+
+def _length(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Of the vectors along the last of the axes, of 2."""
+    return _hypot(vectors[..., 0], vectors[..., 1])
+
+
+def structural_similarity(truth: RGB, colored: RGB) -> float:
+    """SSIM (Wang et al. 2004: Gaussian windows of sigma 1.5), mean over R', G', B' and over all whole windows.
+
+    (H, W, 3) each, with sides of `SSIM_WINDOW` pixels at least. As skimage.metrics.structural_similarity with these
+    windows, in an eighth of its time.
+    """
+    first, second = truth.astype(np.float32), colored.astype(np.float32)
+    mean_1, mean_2 = _local_mean(first), _local_mean(second)
+    variance_1 = _local_mean(first * first) - mean_1 * mean_1
+    variance_2 = _local_mean(second * second) - mean_2 * mean_2
+    covariance = _local_mean(first * second) - mean_1 * mean_2
+    small_1, small_2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similarity = (2 * mean_1 * mean_2 + small_1) * (2 * covariance + small_2)
+    similarity /= (mean_1 * mean_1 + mean_2 * mean_2 + small_1) * (variance_1 + variance_2 + small_2)
+    edge = SSIM_WINDOW // 2
+    return float(similarity[edge:-edge, edge:-edge].mean(dtype=np.float64))
+
+
+def _local_mean(picture: Float) -> Float:
+    return np.asarray(cv2.GaussianBlur(picture, (SSIM_WINDOW, SSIM_WINDOW), 1.5))
 
 
 def raw_accuracy(truth: RGB, colored: RGB) -> float:
     """Share of the pixels within `RAW_DISTANCE` of the truth."""
-    squared = ((truth.astype(np.float32) - colored.astype(np.float32)) ** 2).sum(axis=-1)
-    return float((squared <= RAW_DISTANCE**2).mean())
+    red, green, blue = cv2.split(truth.astype(np.float32) - colored)
+    return float((red * red + green * green + blue * blue <= RAW_DISTANCE**2).mean())
 
 
 def difference(truth: RGB, colored: RGB) -> float:
     """Mean absolute difference of R', G', B', in percent of their range."""
-    return float(np.abs(truth.astype(np.float32) - colored.astype(np.float32)).mean(dtype=np.float64) / 2.55)
+    return float(np.abs(truth.astype(np.float32) - colored).mean(dtype=np.float64) / 2.55)
 
 
 def colorfulness(rgb: RGB) -> float:
@@ -126,7 +208,7 @@ def ab_error_counts(truth_ab: NDArray[Any], ab: NDArray[Any], bins: NDArray[np.i
         ab: Likewise.
         bins: (H, W), of the true color.
     """
-    distance = np.sqrt(((truth_ab - ab) ** 2).sum(axis=-1))
+    distance = _length(np.ascontiguousarray(truth_ab) - np.ascontiguousarray(ab))
     step = np.minimum(np.ceil(distance), AB_STEPS).astype(np.int64)
     cells = bins * (AB_STEPS + 1) + step
     return np.bincount(cells.ravel(), minlength=len(AB_BINS) * (AB_STEPS + 1)).reshape(-1, AB_STEPS + 1)
@@ -135,8 +217,25 @@ def ab_error_counts(truth_ab: NDArray[Any], ab: NDArray[Any], bins: NDArray[np.i
 def area_under_curve(counts: NDArray[np.int64], weights: NDArray[np.floating] | None = None) -> float:
     """Area under the curve of the share of pixels whose a, b lie within a threshold, from 0 to 150, of 1 at most.
 
-    Zhang et al. 2016, section 3.1. Args: counts as of `ab_error_counts`; weights (313,) for the rebalanced one.
+    Zhang et al. 2016, section 3.1. Args: counts as of `ab_error_counts`; weights (313,) of the pixels of each bin, for
+    the rebalanced one `rarity`.
     """
     weighted = counts.sum(axis=0) if weights is None else weights @ counts
     share = np.cumsum(weighted)[:AB_STEPS] / weighted.sum()
     return float(np.trapezoid(share) / (AB_STEPS - 1))
+
+
+def rarity(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How rare each bin is among the true colors of `counts`: (313,), the inverse of its share after smoothing over ab
+    by a Gaussian of sigma 5; 0 for bins that don't occur (Zhang et al. 2016, eq. 4 with lambda 0, section 3.1).
+    """
+    share = counts.sum(axis=1) / counts.sum()
+    occurs = share > 0
+    return np.asarray(np.divide(occurs, _smoothing() @ share, out=np.zeros(len(share)), where=occurs))
+
+
+@lru_cache
+def _smoothing() -> NDArray[np.float64]:
+    squared = ((AB_BINS[:, None].astype(np.float64) - AB_BINS) ** 2).sum(axis=-1)
+    weights = np.exp(-squared / (2 * 5.0**2))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -52,9 +52,11 @@ def test_compare_unit(pair: list[Path], tmp_path: Path, rows: int, moments: Sequ
     out = tmp_path / "deep" / "sheet.png"
     compare(pair, out, rows=rows)
     sheet = shown(out)
-    assert sheet.shape == (240 * len(moments), 320 + 160, 3)
+    assert sheet.shape == (20 + 240 * len(moments), 320 + 160, 3)
+    for name in np.split(sheet[:20], [320], axis=1):  # in black on white
+        assert name.min() < 100 < 250 < name.max()
     for row, moment in enumerate(moments):
-        cells = sheet[240 * row : 240 * (row + 1)]
+        cells = sheet[20 + 240 * row :][:240]
         assert np.abs(cells[:, :320].astype(int) - paint(0, moment)).max() <= 1
         assert np.abs(cells[:, 320:].astype(int) - paint(1, moment)).max() <= 1
     assert [entry.name for entry in out.parent.iterdir()] == ["sheet.png"]
@@ -63,7 +65,7 @@ def test_compare_unit(pair: list[Path], tmp_path: Path, rows: int, moments: Sequ
 def test_compare_shows_the_display_aspect(tmp_path: Path) -> None:
     film = write(tmp_path / "wide.mov", 0, aspect=Fraction(3, 2))
     compare([film], tmp_path / "sheet.png", rows=1)
-    assert shown(tmp_path / "sheet.png").shape == (240, 480, 3)
+    assert shown(tmp_path / "sheet.png").shape == (260, 480, 3)
 
 
 def test_compare_exception_settings(pair: list[Path], tmp_path: Path) -> None:

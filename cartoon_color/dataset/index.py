@@ -68,8 +68,12 @@ class EpisodeFiles:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds all of it or what it held before."""
     part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from cartoon_color.color import luma_of_rgb, luma_to_lightness, rgb_to_lab
 from cartoon_color.dataset.loader import read_picture
-from cartoon_color.dataset.prior import color_prior
 from cartoon_color.frames import Chroma
 from cartoon_color.scaling import squeeze
 from cartoon_color.transfer.references import gray_descriptor, nearest
@@ -30,7 +29,6 @@ class TrainingSet:
 
     def __init__(self, pictures: Sequence[Path]) -> None:
         chosen = pictures[:: -(-len(pictures) // MOST_PICTURES)]
-        self.prior = color_prior(chosen)
         total, count, descriptors, chroma = np.zeros((101, 2)), np.zeros(101), [], []
         for path in chosen:
             rgb = squeeze(read_picture(path), _SIZE)
@@ -69,15 +67,14 @@ def gray(luma: NDArray[np.uint8]) -> Chroma:
     return np.zeros((*luma.shape, 2), np.float32)
 
 
-def baselines(pictures: Sequence[Path]) -> tuple[dict[str, Baseline], NDArray[np.float32] | None]:
-    """The baselines by name, and the prior of the bins (313,); without training pictures, gray and None."""
+def baselines(pictures: Sequence[Path]) -> dict[str, Baseline]:
+    """The baselines by name; without training pictures, gray alone."""
     if not pictures:
-        return {"gray": gray}, None
+        return {"gray": gray}
     known = TrainingSet(pictures)
-    named: dict[str, Baseline] = {
+    return {
         "gray": gray,
         "mean a, b": known.mean,
         "mean a, b for this L": known.mean_by_lightness,
         "nearest training frame": known.nearest_frame,
     }
-    return named, known.prior

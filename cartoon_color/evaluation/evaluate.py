@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,14 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cartoon_color import metrics
 from cartoon_color.color import luma_of_rgb
-from cartoon_color.dataset.index import read_rows
+from cartoon_color.compare import png, tile
+from cartoon_color.dataset.index import read_rows, write_atomically
 from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.evaluation.baselines import Baseline, baselines
-from cartoon_color.evaluation.figures import cumulative_errors, training_curves
+from cartoon_color.evaluation.figures import cumulative_errors, load_pyplot, training_curves
 from cartoon_color.evaluation.report import report
 from cartoon_color.evaluation.scores import Scores, Truth
-from cartoon_color.evaluation.sheet import Moments, mosaic, tile
+from cartoon_color.evaluation.sheet import TILE_HEIGHT, Moments, mosaic
 from cartoon_color.evaluation.sources import Source, name_sources, together
 from cartoon_color.evaluation.tables import Result
 from cartoon_color.frames import RGB
@@ -25,6 +29,8 @@ from cartoon_color.video import paint, probe
 from cartoon_color.video.compose import compose, rgb_to_planes
 
 FILM = "side_by_side.mkv"
+TRUTH = "truth"
+"""The name of the last row and column."""
 PICTURE_RATE = Fraction(5)
 """Frames a second at which pictures of a folder follow each other."""
 
@@ -61,45 +67,39 @@ def evaluate(
         MissingExtraError: `out` is given and matplotlib is not installed.
         OutputError: Something can't be written.
     """
-    if every < 1 or (size is not None and min(size) < 11):
-        raise SettingsError(f"every must be at least 1 and the size at least 11x11, got {every} and {size}")
+    if every < 1:
+        raise SettingsError(f"every must be at least 1, got {every}")
     for path in attached:
         if path.suffix not in (".png", ".csv") or not path.is_file():
             raise InputError(f"{path} can't be shown in a report; give .png and .csv files that are there")
     if index is not None and truth.is_dir():
         raise SettingsError(f"an index counts the frames of a film, but {truth} is a folder; leave the index out")
-    known, prior = baselines(training)
-    sources = name_sources(list(colorized))
-    reference = Source(truth, truth.stem)
+    if out is not None:
+        load_pyplot()  # if it is missing, better told now than after the films
+    figures = training_curves(runs) if out is not None and runs else {}
     kept = None if index is None else {row.index for row in read_rows(index) if row.decision == "kept"}
-    run = _Pass(reference, sources, known, kept, size, every, progress)
+    known = baselines(training)
+    sources = name_sources(colorized, [*known, TRUTH])
+    run = _Pass(Source(truth, TRUTH), sources, known, kept, size, every, progress)
     if out is None:
-        for _ in run.frames():
+        for _ in run.frames(draw=False):
             pass
-        return run.result(prior)
-    figures = training_curves(runs, _made(out)) if runs else []
-    rate = PICTURE_RATE if truth.is_dir() else probe(truth).rate or Fraction(25)
-    compose(_made(out) / FILM, (rgb_to_planes(frame) for frame in run.frames()), rate=rate / every)
-    result = run.result(prior)
-    figures += cumulative_errors({source.name: run.scores[source.name] for source in sources}, out)
+        return run.result()
     try:
-        for name, text in result.tables().items():
-            (out / name).write_text(text)
-        grid = out / "grid.png"
-        grid.write_bytes(cv2.imencode(".png", run.moments.grid(run.names)[..., ::-1])[1].tobytes())
-        pictures = [path for path in [*figures, grid] if path.suffix == ".png"]
-        (out / "report.html").write_text(report(result, pictures, FILM, attached))
+        out.mkdir(parents=True, exist_ok=True)
+        rate = PICTURE_RATE if truth.is_dir() else probe(truth).rate or Fraction(25)
+        compose(out / FILM, (rgb_to_planes(frame) for frame in run.frames(draw=True)), rate=rate / every)
+        result = run.result()
+        figures |= cumulative_errors({source.name: run.scores[source.name] for source in sources})
+        figures["grid.png"] = png(run.moments.grid(run.names))
+        files = {name: text.encode() for name, text in result.tables().items()} | figures
+        shown = {name: content for name, content in figures.items() if name.endswith(".png")}
+        files["report.html"] = report(result, shown, FILM, attached).encode()
+        for name, content in files.items():
+            write_atomically(out / name, content)
     except OSError as error:
         raise OutputError(f"{out} can't be written ({error.strerror}); choose another folder with --out") from None
     return result
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"the folder {folder} can't be made ({error.strerror}); choose another with --out") from None
-    return folder
 
 
 class _Pass:
@@ -117,48 +117,57 @@ class _Pass:
     ) -> None:
         self._truth, self._sources, self._known, self._kept = truth, sources, known, kept
         self._size, self._every, self._progress = size, every, progress
-        self.scores = {name: Scores() for name in [*(source.name for source in sources), *known, "truth"]}
+        self.scores = {name: Scores() for name in [*(source.name for source in sources), *known, TRUTH]}
         self.moments = Moments()
-        self.names = ["input", *(source.name for source in sources), "truth"]
+        self.names = ["input", *(source.name for source in sources), TRUTH]
         self._shape = (0, 0)
 
-    def frames(self) -> Iterator[RGB]:
-        """Measure each frame, and give all inputs side by side."""
-        total = None if self._truth.path.is_dir() else probe(self._truth.path).frames
-        for number, (_, picture, others) in enumerate(together(self._truth, self._sources)):
-            if self._progress is not None:
-                self._progress(number + 1, total)
-            if number % self._every:
-                continue
-            true, *scaled = (self._scaled(each) for each in (picture, *others))
-            luma = luma_of_rgb(true, "bt601")
-            tiles = [tile(shown) for shown in (_gray(luma), *scaled, true)]
-            if self._kept is None or number in self._kept:
-                self._measure(Truth(true), scaled, luma)
-                self.moments.add(tiles)
-            yield mosaic(self.names, tiles)
-        if not self.scores["truth"].frames:
+    def frames(self, *, draw: bool) -> Iterator[RGB]:
+        """Measure each frame that counts; with `draw`, also give every n-th with all inputs side by side."""
+        film = None if self._truth.path.is_dir() else probe(self._truth.path)
+        total, aspect = (None, Fraction(1)) if film is None else (film.frames, film.sample_aspect)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for number, (_, picture, others) in enumerate(together(self._truth, self._sources)):
+                if self._progress is not None:
+                    self._progress(number + 1, total)
+                counts = self._kept is None or number in self._kept
+                if number % self._every or not (counts or draw):
+                    continue
+                luma = luma_of_rgb(picture, "bt601")
+                if counts:
+                    self._measure(pool, *(self._scaled(each) for each in (picture, *others)))
+                if draw:
+                    tiles = [tile(shown, TILE_HEIGHT, aspect) for shown in (_gray(luma), *others, picture)]
+                    if counts:
+                        self.moments.add(tiles)
+                    yield mosaic(self.names, tiles)
+        if not self.scores[TRUTH].frames:
             raise SettingsError(f"none of the frames of {self._truth.path} was to be compared; choose others")
 
-    def _measure(self, true: Truth, colored: list[RGB], luma: NDArray[np.uint8]) -> None:
-        self._shape = true.rgb.shape[:2]
-        for source, picture in zip(self._sources, colored, strict=True):
-            self.scores[source.name].add(true, picture)
-        for name, baseline in self._known.items():
-            self.scores[name].add(true, paint(luma, baseline(luma)))
-        self.scores["truth"].add(true, true.rgb)
+    def _measure(self, pool: ThreadPoolExecutor, picture: RGB, *colored: RGB) -> None:
+        self._shape = picture.shape[:2]
+        true, luma = Truth(picture), luma_of_rgb(picture, "bt601")
+        given = dict(zip(self.names[1:], [*colored, picture], strict=True))
 
-    def result(self, prior: NDArray[np.float32] | None) -> Result:
+        def score(name: str) -> None:
+            self.scores[name].add(true, given[name] if name in given else paint(luma, self._known[name](luma)))
+
+        list(pool.map(score, self.scores))  # NumPy and OpenCV let other threads run meanwhile
+
+    def result(self) -> Result:
         """What was measured."""
-        results = {name: score.result(prior) for name, score in self.scores.items()}
+        results = {name: score.result() for name, score in self.scores.items()}
         own = {source.name: results.pop(source.name) for source in self._sources}
         height, width = self._shape
-        return Result(str(self._truth.path.name), self.scores["truth"].frames, (width, height), own, results)
+        return Result(str(self._truth.path.name), self.scores[TRUTH].frames, (width, height), own, results)
 
     def _scaled(self, picture: RGB) -> RGB:
-        if self._size is None or picture.shape[1::-1] == self._size:
-            return picture
-        return np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+        if self._size is not None and picture.shape[1::-1] != self._size:
+            picture = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+        if min(picture.shape[:2]) < metrics.SSIM_WINDOW:
+            width, height = picture.shape[1::-1]
+            raise SettingsError(f"pictures are compared at 11x11 pixels at least, not at {width}x{height}; use --size")
+        return picture
 
 
 def _gray(luma: NDArray[np.uint8]) -> RGB:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -20,12 +20,12 @@ img { max-width: 100%; }
 """
 
 
-def report(result: Result, figures: Sequence[Path], film: str, attached: Sequence[Path] = ()) -> str:
+def report(result: Result, figures: Mapping[str, bytes], film: str, attached: Sequence[Path] = ()) -> str:
     """The page, with its pictures inside.
 
     Args:
         result: Its table.
-        figures: PNG files, in order.
+        figures: PNG files by name, in order.
         film: Name of the film side by side, in the same folder.
         attached: PNG and CSV files to show after them, under the names of their folders and files.
     """
@@ -35,8 +35,8 @@ def report(result: Result, figures: Sequence[Path], film: str, attached: Sequenc
         for name in result.rows
     )
     meanings = "".join(f"<li><b>{escape(metric.label)}</b>: {escape(metric.meaning)}</li>\n" for metric in METRICS)
-    pictures = "".join(_section(path.stem, path) for path in figures)
-    pictures += "".join(_section(f"{path.parent.name}: {path.stem}", path) for path in attached)
+    pictures = "".join(_heading(name.removesuffix(".png")) + _image(name, code) for name, code in figures.items())
+    pictures += "".join(_heading(f"{path.parent.name}: {path.stem}") + _attachment(path) for path in attached)
     width, height = result.size
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(result.truth)}</title>'
@@ -47,18 +47,23 @@ def report(result: Result, figures: Sequence[Path], film: str, attached: Sequenc
     )
 
 
-def _section(title: str, path: Path) -> str:
-    """A picture or a table under its title."""
-    heading = f"<h2>{escape(title.replace('_', ' ').capitalize())}</h2>\n"
+def _heading(title: str) -> str:
+    return f"<h2>{escape(title.replace('_', ' ').capitalize())}</h2>\n"
+
+
+def _image(name: str, code: bytes) -> str:
+    return f'<img alt="{escape(name)}" src="data:image/png;base64,{b64encode(code).decode()}">\n'
+
+
+def _attachment(path: Path) -> str:
+    """A picture or a table."""
     if path.suffix == ".png":
-        return heading + (
-            f'<img alt="{escape(path.stem)}" src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">\n'
-        )
+        return _image(path.name, path.read_bytes())
     with path.open(newline="", encoding="utf-8") as file:
         first, *rows = csv.reader(file)
     lines = [f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in first)}</tr>\n"]
     lines += [f"<tr>{''.join(f'<td>{_rounded(cell)}</td>' for cell in row)}</tr>\n" for row in rows]
-    return f"{heading}<table>{''.join(lines)}</table>\n"
+    return f"<table>{''.join(lines)}</table>\n"
 
 
 def _rounded(cell: str) -> str:

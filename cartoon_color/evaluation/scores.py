@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cartoon_color import metrics
 from cartoon_color.color import AB_BINS, encode_bins, rgb_to_lab
 from cartoon_color.frames import RGB
-from cartoon_color.variants.heads import rebalancing_weights
 
 ERROR_STEP = 0.01
 ERROR_STEPS = 300
@@ -33,16 +32,16 @@ METRICS = (
     Metric("rmse", "RMSE", 4, "low", "mean distance in alpha, beta (thesis eq. 8.1, 8.2)"),
     Metric("psnr", "PSNR", 2, "high", "dB over R'G'B', mean over frames (thesis eq. 8.3)"),
     Metric("pa", "PA", 4, "low", "perceivable artifacts: evenly colored pixels that no longer are (thesis eq. 8.4)"),
-    Metric("ciede2000", "CIEDE2000", 2, "low", "mean color difference"),
-    Metric("chroma_psnr", "chroma PSNR", 2, "high", "dB over a, b of all pixels, peak 100"),
-    Metric("ssim", "SSIM", 4, "high", "structural similarity over R'G'B'"),
+    Metric("ciede2000", "CIEDE2000", 2, "low", "mean color difference (Sharma et al. 2005)"),
+    Metric("chroma_psnr", "chroma PSNR", 2, "high", "dB over a, b of all pixels and frames, peak 100"),
+    Metric("ssim", "SSIM", 4, "high", "structural similarity over R'G'B' (Wang et al. 2004)"),
     Metric(
         "auc", "AuC", 4, "high", "area under the curve of pixels within an ab distance of 0 to 150 (Zhang et al. 2016)"
     ),
-    Metric("auc_rebalanced", "AuC rebalanced", 4, "high", "the same, rare colors weighing more"),
-    Metric("raw_accuracy", "raw accuracy", 4, "high", "pixels within 20 codes of R'G'B'"),
-    Metric("difference", "difference", 2, "low", "mean absolute difference of R'G'B' in percent"),
-    Metric("colorfulness", "colorfulness", 1, "truth", "Hasler and Süsstrunk 2003"),
+    Metric("auc_rebalanced", "AuC rebalanced", 4, "high", "the same, every color weighing about as much"),
+    Metric("raw_accuracy", "raw accuracy", 4, "high", "share of the pixels within a distance of 20 codes in R'G'B'"),
+    Metric("difference", "difference", 2, "low", "mean absolute difference of R'G'B', in percent"),
+    Metric("colorfulness", "colorfulness", 1, "truth", "Hasler and Süsstrunk 2003; gray has 0"),
 )
 
 
@@ -52,7 +51,8 @@ class Truth:
     def __init__(self, rgb: RGB) -> None:
         self.rgb = rgb
         self.lab = rgb_to_lab(rgb)
-        whole = np.rint(self.lab[..., 1:]).astype(np.int64)
+        self.ab = np.ascontiguousarray(self.lab[..., 1:])
+        whole = np.rint(self.ab).astype(np.int64)
         # Few colors occur in a cartoon, so each is searched once.
         codes, place = np.unique((whole[..., 0] + 128) * 256 + whole[..., 1] + 128, return_inverse=True)
         colors = np.stack([codes // 256 - 128, codes % 256 - 128], axis=-1).astype(np.float32)
@@ -74,18 +74,19 @@ class Scores:
     def add(self, truth: Truth, colored: RGB) -> None:
         """One frame (H, W, 3)."""
         lab = rgb_to_lab(colored)
-        distance = np.linalg.norm(metrics.alpha_beta(truth.rgb) - metrics.alpha_beta(colored), axis=-1)
+        ab = np.ascontiguousarray(lab[..., 1:])
+        distance = metrics.alpha_beta_distance(truth.rgb, colored)
         steps = np.minimum(distance / ERROR_STEP, ERROR_STEPS).astype(np.int64)
         self.pixel_errors += np.bincount(steps.ravel(), minlength=ERROR_STEPS + 1)
         rmse = float(distance.mean(dtype=np.float64))
         self.per_image_rmse.append(rmse)
-        self._counts += metrics.ab_error_counts(truth.lab[..., 1:], lab[..., 1:], truth.bins)
+        self._counts += metrics.ab_error_counts(truth.ab, ab, truth.bins)
         values = {
             "rmse": rmse,
             "psnr": metrics.psnr(truth.rgb, colored),
-            "pa": metrics.perceivable_artifacts(truth.lab[..., 1:], lab[..., 1:]),
+            "pa": metrics.perceivable_artifacts(truth.ab, ab),
             "ciede2000": metrics.lab_ciede2000(truth.lab, lab),
-            "ab_error": metrics.mean_squared_error(truth.lab[..., 1:], lab[..., 1:]),
+            "ab_error": metrics.mean_squared_error(truth.ab, ab),
             "ssim": metrics.structural_similarity(truth.rgb, colored),
             "raw_accuracy": metrics.raw_accuracy(truth.rgb, colored),
             "difference": metrics.difference(truth.rgb, colored),
@@ -95,18 +96,10 @@ class Scores:
             self._sums[name] = self._sums.get(name, 0) + value
         self.frames += 1
 
-    def result(self, prior: NDArray[np.float32] | None = None) -> dict[str, float]:
-        """Every metric by name.
-
-        Args:
-            prior: Of the bins (313,), which rare colors are weighed by; None takes the truth's own colors.
-        """
-        import torch
-
+    def result(self) -> dict[str, float]:
+        """Every metric by name."""
         means = {name: value / self.frames for name, value in self._sums.items()}
-        shares = self._counts.sum(axis=1) / self._counts.sum() if prior is None else prior
-        weights = rebalancing_weights(torch.from_numpy(np.asarray(shares, np.float32))).numpy()
         means["chroma_psnr"] = metrics.chroma_psnr(means.pop("ab_error"))
         means["auc"] = metrics.area_under_curve(self._counts)
-        means["auc_rebalanced"] = metrics.area_under_curve(self._counts, weights)
+        means["auc_rebalanced"] = metrics.area_under_curve(self._counts, metrics.rarity(self._counts))
         return {metric.name: means[metric.name] for metric in METRICS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Source:
     name: str
 
     def pictures(self) -> Iterator[tuple[str, RGB]]:
-        """Each frame with its name: its time stamp as a fraction of a second, or the name of its file."""
+        """Each frame with its name: its number (containers round time stamps differently), or the name of its file."""
         if self.path.is_dir():
             files = sorted(self.path.glob("*.png"))
             if not files:
@@ -35,10 +35,10 @@ class Source:
             yield f"{frame.index}", rgb
 
 
-def name_sources(paths: list[Path]) -> list[Source]:
-    """Sources with names that tell them apart: the file's own, or with its folder's where two are alike."""
+def name_sources(paths: Sequence[Path], taken: Iterable[str]) -> list[Source]:
+    """Sources with names that tell them apart: the file's own, or with its folder's if two are alike or taken."""
     short = [path.name if path.is_dir() else path.stem for path in paths]
-    if len(set(short)) < len(short):
+    if len({*short, *taken}) < len(short) + len(set(taken)):
         short = [f"{path.resolve().parent.name}/{name}" for path, name in zip(paths, short, strict=True)]
     if len(set(short)) < len(short):
         raise InputError(f"two of the inputs have the same name ({', '.join(short)}); rename one")

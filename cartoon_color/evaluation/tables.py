@@ -11,9 +11,6 @@ from typing import Any
 
 from cartoon_color.evaluation.scores import METRICS, Metric
 
-EXACT_DB = 110.0
-"""A PSNR above this means that nothing differs."""
-
 
 @dataclass(frozen=True)
 class Result:
@@ -98,7 +95,7 @@ class Result:
         cells = []
         for metric in METRICS:
             value = self.rows[name][metric.name]
-            exact = metric.name.endswith("psnr") and value > EXACT_DB
+            exact = metric.name.endswith("psnr") and not self.rows[name]["difference"]
             cell = "exact" if exact else f"{value:.{metric.digits}f}"
             cells.append(bold.format(cell) if name in self.colorized and name == self.best(metric) else cell)
         return cells
