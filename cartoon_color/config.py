@@ -63,9 +63,9 @@ class TrainingSettings:
     """How a network is trained."""
 
     epochs: int = 30
-    """Passes over the training pictures."""
+    """Passes over the training pictures; as many are the same budget for every variant."""
     batch: int = 16
-    """Pictures per update."""
+    """Pictures that go through the network at once."""
     crop: int = 224
     """Height and width in pixels of the random crops."""
     views: Views = "film"
@@ -84,6 +84,9 @@ class TrainingSettings:
     average: float = 0.998
     """Decay per update of the moving average of the weights, which is what gets saved; 0 saves the weights
     themselves."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights are the result: those after the epoch that colored the validation episodes best, where there are
+    any; or those after the last epoch."""
     seed: int = 0
     """Of the initial weights, the order of the pictures, and their views."""
     workers: int = 2

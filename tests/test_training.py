@@ -1,4 +1,4 @@
-"""From pictures on disk to weights: a tiny training, and the views it sees."""
+"""From pictures on disk to weights: a tiny training."""
 
 from __future__ import annotations
 
@@ -10,181 +10,31 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from shows import EPISODES, MANIFEST, TRAINING_ONLY, drawing, write_pictures
 from torch.utils.data import DataLoader
 
-from cartoon_color import __version__, checkpoint, color, metrics, training, variants
+from cartoon_color import __version__, checkpoint, metrics, training, variants
 from cartoon_color.config import NetworkSettings, TrainingSettings
-from cartoon_color.dataset.loader import PlainPictures, TrainingPictures, example, list_pictures, read_picture
+from cartoon_color.dataset.loader import PlainPictures, TrainingPictures, list_pictures
 from cartoon_color.dataset.manifest import Episode, Manifest
 from cartoon_color.dataset.prior import color_prior
-from cartoon_color.errors import InputError, SettingsError
+from cartoon_color.errors import InputError, OutputError, SettingsError, WeightsError
 from cartoon_color.training import Progress, loop, train
-from cartoon_color.training.loop import follow, learning_rate
+from cartoon_color.training.failures import explained
+from cartoon_color.training.optimization import follow, learning_rate
 
 NETWORK = NetworkSettings(width=0.25)
 SETTINGS = TrainingSettings(epochs=2, batch=4, crop=32, learning_rate=1e-2, average=0.5, workers=0)
-EPISODES = (
-    Episode("first", None, "train", "drawn here", "CC0"),
-    Episode("second", None, "train", "drawn there", "MIT"),
-    Episode("third", None, "validation", "drawn", "CC0"),
-    Episode("fourth", None, "test", "never extracted"),
-)
-MANIFEST = Manifest("drawn", None, EPISODES)
-
-
-def drawing(number: int, size: int = 48) -> NDArray[np.uint8]:
-    """A red disk on a blue ground, with a line: (size, size, 3) RGB."""
-    picture = np.full((size, size, 3), (90, 140, 220), np.uint8)
-    cv2.circle(picture, (12 + 3 * number, 20), 9, (210, 60, 40), -1)
-    cv2.line(picture, (0, 30 + number), (size, 34), (20, 20, 20), 2)
-    return picture
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    numbers = {"first": range(5), "second": range(5, 8), "third": range(2, 4)}
-    for episode, contained in numbers.items():
-        folder = tmp_path / "frames" / episode
-        folder.mkdir(parents=True)
-        for number in contained:
-            cv2.imwrite(str(folder / f"{number:06}.png"), drawing(number)[..., ::-1])
-        index = tmp_path / "index" / f"{episode}.json"
-        index.parent.mkdir(exist_ok=True)
-        index.write_text("{}")
-    return tmp_path
-
-
-@pytest.fixture
-def pictures(dataset: Path) -> list[Path]:
-    return list_pictures(dataset, ["first", "second"])
+    return write_pictures(tmp_path)
 
 
 def trained(dataset: Path, out: Path, told: Callable[[Progress], None] | None = None, **changes: float) -> Path:
     settings = replace(SETTINGS, **changes)
     return train([(MANIFEST, dataset)], "compact", out, network=NETWORK, settings=settings, device="cpu", progress=told)
-
-
-# --- loader ---
-
-
-def test_list_pictures(dataset: Path) -> None:
-    names = [path.name for path in list_pictures(dataset, ["second", "first"])]
-    assert names == [f"{number:06}.png" for number in (5, 6, 7, 0, 1, 2, 3, 4)]
-    assert list_pictures(dataset, []) == []
-
-
-def test_list_pictures_exception(dataset: Path) -> None:
-    with pytest.raises(InputError, match=r"no pictures of the episode 'fourth' in .*cartoon-color extract"):
-        list_pictures(dataset, ["first", "fourth"])
-    (dataset / "index" / "first.json").unlink()  # as an extraction leaves it that was killed
-    with pytest.raises(InputError, match="no pictures of the episode 'first'"):
-        list_pictures(dataset, ["first"])
-
-
-def test_read_picture(pictures: list[Path], tmp_path: Path) -> None:
-    np.testing.assert_array_equal(read_picture(pictures[3]), drawing(3))
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(pictures[0].read_bytes()[:40])
-    with pytest.raises(InputError, match=r"broken\.png can't be read as a picture"):
-        read_picture(broken)
-
-
-def test_example_unit() -> None:
-    rgb = drawing(1)
-    luma = rgb.astype(np.float32).mean(axis=-1) / 255
-    lightness, ab = example(rgb, luma)
-    assert lightness.shape == (1, 48, 48)
-    assert ab.shape == (2, 12, 12)
-    assert lightness.dtype == ab.dtype == torch.float32
-    means = color.rgb_to_lab(rgb)[..., 1:].astype(np.float64).reshape(12, 4, 12, 4, 2).mean(axis=(1, 3))
-    np.testing.assert_allclose(ab.numpy().transpose(1, 2, 0), means, atol=1e-3)
-    np.testing.assert_allclose(lightness[0], color.gray_lightness(luma), atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [32, 33, 35, 46])
-def test_example_fits_the_networks_output(size: int) -> None:
-    rgb = drawing(0, size)
-    lightness, ab = example(rgb, np.zeros((size, size), np.float32))
-    model = variants.build("compact", NETWORK).eval()
-    assert model(lightness[None]).shape[2:] == ab.shape[1:]
-
-
-def test_plain_pictures(pictures: list[Path]) -> None:
-    plain = PlainPictures(pictures)
-    assert len(plain) == 8
-    lightness, ab = plain[2]
-    gray = np.rint(drawing(2) @ np.array([0.299, 0.587, 0.114])) / 255
-    np.testing.assert_allclose(lightness[0], color.gray_lightness(gray.astype(np.float32)), atol=1e-3)
-    torch.testing.assert_close(ab, example(drawing(2), np.zeros((48, 48), np.float32))[1])
-
-
-def test_thesis_views_unit(pictures: list[Path]) -> None:
-    """Section 7.4: a cut at the picture's own scale, mirrored or not, and L* of its own CIELAB."""
-    views = TrainingPictures(pictures, 40, seed=0, views="thesis")
-    lab = color.rgb_to_lab(drawing(3))
-    cuts = [lab[top : top + 40, left : left + 40, 0] for top in range(9) for left in range(9)]
-    shown = views[3][0][0].numpy()
-    assert any(np.allclose(shown, cut, atol=1e-3) or np.allclose(shown, cut[:, ::-1], atol=1e-3) for cut in cuts)
-    plain = PlainPictures(pictures, "thesis")[3][0][0]
-    np.testing.assert_allclose(plain, lab[..., 0], atol=1e-3)
-
-
-def test_views_shape(pictures: list[Path]) -> None:
-    views = TrainingPictures(pictures, 40, seed=0)
-    assert len(views) == 8
-    for epoch in range(4):
-        views.epoch = epoch
-        for item in range(8):
-            lightness, ab = views[item]
-            assert lightness.shape == (1, 40, 40)
-            assert ab.shape == (2, 10, 10)
-            assert lightness.dtype == ab.dtype == torch.float32
-            assert 0 <= float(lightness.min()) < float(lightness.max()) <= 100.001
-
-
-def test_views_are_told_by_seed_epoch_and_item(pictures: list[Path]) -> None:
-    def view(seed: int, epoch: int, item: int) -> bytes:
-        views = TrainingPictures([pictures[0]] * 3, 32, seed)
-        views.epoch = epoch
-        views[0]  # what was drawn before doesn't matter
-        lightness, ab = views[item]
-        return lightness.numpy().tobytes() + ab.numpy().tobytes()
-
-    keys = [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0), (1, 0, 1)]
-    seen = [view(*key) for key in keys]
-    assert len(set(seen)) == len(keys)
-    np.random.default_rng().random()
-    torch.rand(3)
-    assert [view(*key) for key in keys] == seen
-
-
-def test_views_through_workers_are_the_same(pictures: list[Path]) -> None:
-    views = TrainingPictures(pictures, 32, seed=5)
-    loader = DataLoader(views, 4, num_workers=1)
-    for epoch in (1, 2):
-        views.epoch = epoch
-        for batch, (lightness, ab) in enumerate(loader):
-            for row in range(4):
-                expected = views[4 * batch + row]
-                assert torch.equal(lightness[row], expected[0])
-                assert torch.equal(ab[row], expected[1])
-
-
-def test_views_keep_the_color(pictures: list[Path]) -> None:
-    views = TrainingPictures(pictures, 32, seed=0)
-    ground = color.rgb_to_lab(np.array([[[90, 140, 220]]], np.uint8))[0, 0, 1:]
-    gray = set()
-    for epoch in range(10):
-        views.epoch = epoch
-        lightness, ab = views[0]
-        distance = np.abs(ab.numpy() - ground[:, None, None]).max(axis=0)
-        assert np.quantile(distance, 0.25) < 1  # much of the picture is ground; interpolation costs a rounding
-        gray.add(round(float(lightness.median()), 1))
-    assert len(gray) > 5  # while its gray is never the same
-
-
-# --- training ---
 
 
 def test_training_learns_and_tells_its_story(dataset: Path, tmp_path: Path) -> None:
@@ -217,6 +67,7 @@ def test_training_learns_and_tells_its_story(dataset: Path, tmp_path: Path) -> N
         "pictures": 8,
         "settings": asdict(replace(SETTINGS, epochs=3)),
         "processes": 1,
+        "from": None,
     }
     again = training.validate(loaded.model, list_pictures(dataset, ["third"]), torch.device("cpu"))
     assert measured == pytest.approx(again, abs=0.05)  # half precision on the way
@@ -259,9 +110,8 @@ def test_training_shows_the_views_of_each_epoch(dataset: Path, tmp_path: Path, m
 
 
 def test_training_without_validation(dataset: Path, tmp_path: Path) -> None:
-    manifest = Manifest("drawn", None, EPISODES[:2])
     path = train(
-        [(manifest, dataset), (replace(manifest, name="again"), dataset)],
+        [(TRAINING_ONLY, dataset), (replace(TRAINING_ONLY, name="again"), dataset)],
         "compact",
         tmp_path,
         network=NETWORK,
@@ -280,10 +130,96 @@ def test_training_exception(dataset: Path, tmp_path: Path) -> None:
         trained(dataset, out, batch=9)
     with pytest.raises(SettingsError, match="there is no variant 'grand'"):
         train([(MANIFEST, dataset)], "grand", out, network=NETWORK, settings=SETTINGS, device="cpu")
-    missing = Manifest("drawn", None, (*EPISODES, Episode("fifth", None, "train")))
-    with pytest.raises(InputError, match="no pictures of the episode 'fifth'"):
+    missing = Manifest("drawn", None, (*EPISODES, Episode("fifth", None, "train", "a DVD"), Episode("sixth", None)))
+    with pytest.raises(
+        InputError, match=r"fifth in \S+ \(from: a DVD\); sixth in \S+; extract them first: cartoon-color"
+    ):
         train([(missing, dataset)], "compact", out, network=NETWORK, settings=SETTINGS, device="cpu")
+    nothing = Manifest("drawn", None, EPISODES[2:])
+    with pytest.raises(SettingsError, match="no episode of drawn has the role train"):
+        train([(nothing, dataset)], "compact", out, network=NETWORK, settings=SETTINGS, device="cpu")
     assert not out.exists()
+    out.write_text("a file")
+    with pytest.raises(OutputError, match=r"runs can't be made \(File exists\); choose another --out"):
+        trained(dataset, out)
+
+
+def test_a_film_has_one_role_in_all_manifests(dataset: Path, tmp_path: Path) -> None:
+    shows = [
+        (Manifest("one", None, (replace(EPISODES[0], path=Path("film.mkv")),)), dataset),
+        (Manifest("two", None, (replace(EPISODES[2], path=Path("film.mkv")),)), dataset),
+    ]
+    with pytest.raises(SettingsError, match=r"first and third use the same frames of film\.mkv in two roles"):
+        train(shows, "compact", tmp_path, network=NETWORK, settings=SETTINGS, device="cpu")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_picture_is_told_in_a_sentence(dataset: Path, tmp_path: Path, workers: int) -> None:
+    broken = dataset / "frames" / "first" / "000002.png"
+    broken.write_bytes(broken.read_bytes()[:40])
+    with pytest.raises(InputError) as caught:
+        trained(dataset, tmp_path / "runs", workers=workers)
+    assert str(caught.value).startswith(f"{broken} can't be read as a picture; delete its episode's index")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("views", ["film", "thesis"])
+def test_validate_pictures_of_two_sizes(dataset: Path, views: str) -> None:
+    chosen = list_pictures(dataset, ["first"])[:2]
+    cv2.imwrite(str(chosen[1]), drawing(4, 66)[..., ::-1])
+    model = variants.build("compact", NETWORK).eval()
+    errors = []
+    for lightness, ab in PlainPictures(chosen, views):
+        with torch.inference_mode():
+            errors.append(float((model.colorize(lightness[None]).ab[0].double() - ab).square().mean()))
+    reached = training.validate(model, chosen, torch.device("cpu"), views)
+    assert reached == pytest.approx(metrics.chroma_psnr(sum(errors) / 2), abs=1e-3)
+
+
+@pytest.mark.parametrize(("keep", "epoch"), [("best", 2), ("last", 3)])
+def test_which_weights_are_kept(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str, epoch: int
+) -> None:
+    reached = iter([20.0, 30.0, 25.0])
+    monkeypatch.setattr(loop, "validate", lambda *_: next(reached))
+    story = checkpoint.load(trained(dataset, tmp_path / "runs", epochs=3, keep=keep)).training
+    assert story["epochs_done"] == epoch
+    assert story["validation_chroma_psnr"] == [20, 30, 25][epoch - 1]
+
+
+def test_starting_from_weights(dataset: Path, tmp_path: Path) -> None:
+    def go_on(start: Path, out: str, variant: str = "compact", rate: float = 1e-9, **changes: float) -> Path:
+        settings = replace(SETTINGS, epochs=1, average=0, learning_rate=rate, weight_decay=0)
+        network = replace(NETWORK, **changes)
+        shows = [(TRAINING_ONLY, dataset)]
+        return train(shows, variant, tmp_path / out, network=network, settings=settings, start=start, device="cpu")
+
+    start = trained(dataset, tmp_path / "first")
+    result = checkpoint.load(go_on(start, "second"))
+    kept = dict(checkpoint.load(start).model.named_parameters())
+    for name, parameter in result.model.named_parameters():
+        torch.testing.assert_close(parameter, kept[name], atol=1e-6, rtol=2e-3)  # at that rate, it is where it started
+    assert result.training["from"] == checkpoint.load(start).sha256
+    with pytest.raises(WeightsError, match=r"variant compact with width 0\.25, the training of plain with width 0\.25"):
+        go_on(start, "third", variant="plain")
+    with pytest.raises(WeightsError, match=r"with width 0\.5; give --variant compact --width 0\.25"):
+        go_on(start, "third", width=0.5)
+    with pytest.raises(SettingsError, match=r"from was '\w+' and is '\w+'"):
+        go_on(trained(dataset, tmp_path / "other", seed=1), "second")
+
+
+def test_the_prior_is_measured_and_stored(dataset: Path, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=1, learning_rate=1e-3)
+    network = NetworkSettings(width=0.06)
+    path = train([(MANIFEST, dataset)], "plain", tmp_path / "runs", network=network, settings=settings, device="cpu")
+    stored = checkpoint.load(path).model.prior
+    assert stored is not None
+    np.testing.assert_array_equal(stored.numpy(), color_prior(list_pictures(dataset, ["first", "second"])))
+
+
+def test_a_failed_training_is_told(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"the loss of update 2 is (nan|inf), .* lower --learning-rate"):
+        trained(dataset, tmp_path, learning_rate=1e30)
 
 
 def test_rate_warms_up_and_sinks() -> None:
@@ -330,81 +266,6 @@ def test_validate_unit(dataset: Path) -> None:
     assert training.validate(model, chosen, torch.device("cpu")) == pytest.approx(expected, abs=1e-3)
 
 
-# --- going on ---
-
-
-class KilledError(Exception):
-    pass
-
-
-@pytest.mark.parametrize("variant", ["compact", "plain-dropout", "residual"])
-def test_a_killed_training_goes_on_exactly(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
-) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0)
-
-    def run(name: str, told: Callable[[Progress], None] | None = None) -> Path:
-        return train(
-            [(MANIFEST, dataset)],
-            variant,
-            tmp_path / name,
-            network=NetworkSettings(width=0.06),
-            settings=replace(SETTINGS, batch=2, accumulate=2, learning_rate=1e-3),
-            device="cpu",
-            progress=told,
-        )
-
-    def kill(now: Progress) -> None:
-        if now.update == 3:  # in the middle of the second of two epochs
-            raise KilledError
-
-    whole = run("whole")
-    with pytest.raises(KilledError):
-        run("killed", kill)
-    torch.rand(5)
-    told: list[Progress] = []
-    again = run("killed", told.append)
-    assert [now.update for now in told] == [4]
-    assert checkpoint.load(again).sha256 == checkpoint.load(whole).sha256
-    curves = [(tmp_path / name / f"{variant}.csv").read_text().splitlines() for name in ("whole", "killed")]
-    without_time = [[line.rsplit(",", 1)[0] for line in lines] for lines in curves]
-    assert without_time[0] == without_time[1]
-    assert len(without_time[0]) == 1 + 4
-
-    told.clear()
-    written = again.stat().st_mtime_ns
-    assert run("killed", told.append) == again  # finished: nothing to do
-    assert told == []
-    assert again.stat().st_mtime_ns == written
-
-
-def test_another_training_is_not_mixed_in(dataset: Path, tmp_path: Path) -> None:
-    trained(dataset, tmp_path)
-    with pytest.raises(SettingsError, match=r"holds another training \(crop was 32 and is 48; seed was 0 and is 3\)"):
-        trained(dataset, tmp_path, crop=48, seed=3)
-    (tmp_path / "compact.state").write_bytes(b"no state")
-    with pytest.raises(SettingsError, match=r"compact\.state can't be read .* delete it"):
-        trained(dataset, tmp_path)
-
-
-def test_prior_unit(dataset: Path) -> None:
-    chosen = list_pictures(dataset, ["first", "second"])
-    prior = color_prior(chosen)
-    counts = np.zeros(313)
-    for path in chosen:
-        ab = example(read_picture(path), None)[1].numpy().reshape(2, -1).T.round()
-        distance = ((ab[:, None].astype(np.float64) - color.AB_BINS) ** 2).sum(-1)
-        counts += np.bincount(distance.argmin(1), minlength=313)
-    assert prior.sum() == pytest.approx(1)
-    assert np.abs(prior - counts / counts.sum()).sum() < 0.02  # some lie midway between two bins
-    settings = replace(SETTINGS, learning_rate=1e-3)
-    network = NetworkSettings(width=0.06)
-    path = train([(MANIFEST, dataset)], "plain", dataset / "out", network=network, settings=settings)
-    stored = checkpoint.load(path).model.prior
-    assert stored is not None
-    np.testing.assert_array_equal(stored.numpy(), prior)
-
-
 def test_out_of_memory_names_what_to_lower(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -412,3 +273,21 @@ def test_out_of_memory_names_what_to_lower(dataset: Path, tmp_path: Path, monkey
     monkeypatch.setattr(variants.Model, "forward", fail)
     with pytest.raises(SettingsError, match=r"batches of 4 crops of 32x32; lower --batch"):
         trained(dataset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried", "lower --batch"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling", "lower --batch"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. ", "signal: Bus error.* lower --workers"),
+    ],
+)
+def test_what_pytorch_says_is_explained(said: str, expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected), explained(SETTINGS):
+        raise RuntimeError(said)
+
+
+def test_a_bug_stays_one() -> None:
+    with pytest.raises(RuntimeError, match="memory format"), explained(SETTINGS):
+        raise RuntimeError("unsupported memory format")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cartoon_color.cli.shared import Device, Quiet, print_out, show_progress
+from cartoon_color.cli.shared import Device, Quiet, print_out, say, show_progress
 from cartoon_color.config import NetworkSettings, TrainingSettings, help_of
 from cartoon_color.errors import SettingsError
 
@@ -27,6 +27,15 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the weights.", show_default=False)],
     variant: Annotated[str, typer.Option(help="Which model to train.")] = "compact",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="Weights of the same variant and width to start from; the word default takes the embedded ones.",
+            show_default=False,
+        ),
+    ] = None,
     width: Annotated[float, typer.Option(help=help_of(NetworkSettings, "width"))] = NetworkSettings().width,
     epochs: Annotated[int | None, _recipe("epochs")] = None,
     batch: Annotated[int | None, _recipe("batch")] = None,
@@ -41,14 +50,21 @@ def train(
 ) -> None:
     """Train a network on the training episodes of one or more shows.
 
-    A run that was stopped goes on when the same command is given again. Under torchrun, several processes train
-    together. Curves go to VARIANT.csv beside the weights, and to TensorBoard's files if the extra `train` is installed.
+    A run that was stopped goes on when the same command is given again; at most two minutes are lost.
+
+    VARIANT.csv beside the weights has a row for every update: epoch, pictures seen, learning rate, loss, and after each
+    epoch the chroma PSNR in dB on the validation episodes, if there are any. With the extra `train` installed,
+    TensorBoard's files lie there, too.
+
+    Several processes train together with torchrun --nproc-per-node 2 --no-python cartoon-color train ...; each update
+    then takes as many times more pictures.
 
     Example:
 
         cartoon-color train --manifest datasets/sindbad.toml --dataset sindbad/ --variant plain --out runs/sindbad
     """
     from cartoon_color import training
+    from cartoon_color.checkpoint import default_weights
     from cartoon_color.dataset.manifest import load_manifest
     from cartoon_color.variants import find
 
@@ -67,10 +83,14 @@ def train(
     }
     told = {name: value for name, value in given.items() if value is not None}
     settings = replace(find(variant).recipe, seed=seed, workers=workers, **told)
-    with show_progress(quiet) as display:
+    weights = default_weights() if start == "default" else None if start is None else Path(start)
+    worked = False
+    with show_progress(quiet or not training.is_first()) as display:
         task = display.add_task(variant, total=None, note="")
 
         def show(now: training.Progress) -> None:
+            nonlocal worked
+            worked = True
             reached = "" if now.validation is None else f", validation {now.validation:.2f} dB"
             display.update(
                 task,
@@ -85,7 +105,12 @@ def train(
             out,
             network=network,
             settings=settings,
+            start=weights,
             device=device,
             progress=show,
         )
+    if not training.is_first():
+        return
+    if not worked:
+        say(f"Nothing to do: this training is finished; to train anew, delete {path.with_suffix('.state')}")
     print_out(str(path))

@@ -24,16 +24,19 @@ _MATRIX_WEIGHTS = np.array(color.LUMA_WEIGHTS["bt601"], np.float32)
 
 def list_pictures(dataset: Path, episodes: Sequence[str]) -> list[Path]:
     """The extracted pictures of some episodes, in order; InputError where an episode has none, or not yet all."""
-    pictures = []
     for episode in episodes:
-        found = sorted((dataset / "frames" / episode).glob("*.png"))
-        if not found or not (dataset / "index" / f"{episode}.json").is_file():  # written last
+        if not has_pictures(dataset, episode):
             raise InputError(
-                f"there are no pictures of the episode {episode!r} in {dataset}; "
+                f"there are no pictures of the episode {episode!r} in {dataset}, or not yet all; "
                 "extract it first: cartoon-color extract --manifest MANIFEST --out DATASET"
             )
-        pictures += found
-    return pictures
+    return [picture for episode in episodes for picture in sorted((dataset / "frames" / episode).glob("*.png"))]
+
+
+def has_pictures(dataset: Path, episode: str) -> bool:
+    """Whether an episode has been extracted to its end."""
+    finished = (dataset / "index" / f"{episode}.json").is_file()  # written last
+    return finished and any((dataset / "frames" / episode).glob("*.png"))
 
 
 def read_picture(path: Path) -> RGB:

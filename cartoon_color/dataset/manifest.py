@@ -121,7 +121,7 @@ def load_manifest(path: Path, films: Path | None = None) -> Manifest:
     episodes = [_episode(table, number, folder, problems) for number, table in enumerate(tables, start=1)]
     known = [episode for episode in episodes if episode is not None]
     problems += repeated_names(known)
-    problems += _two_roles(known)
+    problems += two_roles(known)
     if problems:
         raise SettingsError(f"the manifest {path} is wrong: " + "; ".join(problems))
     return Manifest(name, profile, tuple(known))
@@ -140,7 +140,8 @@ def repeated_names(episodes: Iterable[Episode]) -> list[str]:
     ]
 
 
-def _two_roles(episodes: list[Episode]) -> list[str]:
+def two_roles(episodes: Iterable[Episode]) -> list[str]:
+    """A sentence for each two of `episodes` that show the same frames of a film in different roles."""
     return [
         f"{one.name} and {other.name} use the same frames of {one.path} in two roles, {one.role} and {other.role}"
         for one, other in combinations(episodes, 2)

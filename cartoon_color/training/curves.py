@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 COLUMNS = ("update", "epoch", "pictures", "learning_rate", "loss", "validation_chroma_psnr", "seconds")
-"""Updates done; epoch from 1; pictures seen; rate; loss of the update; chroma PSNR in dB after an epoch, else empty;
-seconds of training, those of earlier runs counted in."""
+"""Updates done; epoch from 1; pictures seen; rate; loss of the update; chroma PSNR in dB on the validation episodes
+after an epoch, else empty; seconds of training, those of earlier runs counted in."""
 
 
 class Curves:
@@ -19,10 +19,14 @@ class Curves:
         rows: list[list[str]] = []
         if update and path.is_file():
             with path.open(newline="") as file:
-                rows = [row for row in list(csv.reader(file))[1:] if row and int(row[0]) <= update]
-        self._file = path.open("w", newline="")
+                # A kill may have cut the last row anywhere, even within its first number.
+                rows = [row for row in list(csv.reader(file))[1:] if len(row) == len(COLUMNS) and int(row[0]) <= update]
+        part = path.with_name(path.name + ".part")
+        with part.open("w", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        part.replace(path)
+        self._file = path.open("a", newline="")
         self._writer = csv.writer(self._file)
-        self._writer.writerows([COLUMNS, *rows])
         self._board: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter

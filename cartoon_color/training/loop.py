@@ -6,7 +6,7 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,19 @@ from torch.utils.data import DataLoader
 
 from cartoon_color import __version__, checkpoint, variants
 from cartoon_color.config import NetworkSettings, TrainingSettings
-from cartoon_color.dataset.loader import TrainingPictures, list_pictures
-from cartoon_color.dataset.manifest import Manifest
+from cartoon_color.dataset.loader import TrainingPictures
 from cartoon_color.dataset.prior import color_prior
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
-from cartoon_color.errors import SettingsError
+from cartoon_color.errors import OutputError, SettingsError, WeightsError
 from cartoon_color.training.curves import Curves
+from cartoon_color.training.failures import explained
+from cartoon_color.training.optimization import follow, learning_rate, make_optimizer
 from cartoon_color.training.order import EpochBatches
+from cartoon_color.training.pictures import Datasets, describe, find_pictures
 from cartoon_color.training.processes import Processes, join
 from cartoon_color.training.state import State, load_state, save_state
 from cartoon_color.training.validation import validate
 
-WARMUP_SHARE = 0.03
-STEP_FACTOR = 0.3
-"""Of the rate, after half of the epochs (thesis section 7.3)."""
 GRADIENT_LIMIT = 1.0
 SAVE_SECONDS = 120
 """At most so much work is lost when a run is killed."""
@@ -55,19 +54,22 @@ class Progress:
 
 
 def train(
-    datasets: Sequence[tuple[Manifest, Path]],
+    datasets: Datasets,
     variant: str,
     out: Path,
     *,
     network: NetworkSettings,
     settings: TrainingSettings,
+    start: Path | None = None,
     device: DeviceName = "auto",
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train a variant on the training episodes of one or more shows.
 
     A run that was stopped goes on when it is started again with the same arguments, and ends with the same weights; a
-    finished one does nothing. Under `torchrun`, several processes share each update.
+    finished one does nothing. Under `torchrun`, several processes that see the same folders share each update: n of
+    them give what one does that accumulates n times as many batches, but for dropout, and for the statistics of batch
+    normalization, which are the first process's.
 
     Args:
         datasets: Manifests, each with the folder that `cartoon-color extract` filled from it.
@@ -75,38 +77,23 @@ def train(
         out: Folder for the weights `VARIANT.safetensors`, the curves `VARIANT.csv` (`curves.COLUMNS`) and the state.
         network: What to build.
         settings: How to train.
+        start: A checkpoint of the same variant and width to start from.
         device: Where to train.
-        progress: Called after every update.
+        progress: Called after every update, in the first process.
 
     Returns:
-        The weights: of the best epoch by the validation episodes, or of the last if there are none.
+        The weights: of the epoch that `settings.keep` says.
 
     Raises:
-        SettingsError: Too few pictures, too little memory, or `out` holds another training.
+        SettingsError: Too few pictures, too little memory, a loss that is no number any more, or `out` holds another
+            training.
+        InputError: Pictures are missing or can't be read.
+        WeightsError: `start` can't be used.
+        OutputError: Nothing can be written to `out`.
     """
     where = choose_device(device)
-    with join(where) as processes:
-        try:
-            return _Run(datasets, variant, out, network, settings, where, processes).run(progress)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not isinstance(error, torch.OutOfMemoryError) and "memory" not in str(error):
-                raise
-            raise SettingsError(
-                f"the memory doesn't suffice for batches of {settings.batch} crops of {settings.crop}x{settings.crop}; "
-                "lower --batch (and raise --accumulate by as much), --crop or --width"
-            ) from None
-
-
-def learning_rate(settings: TrainingSettings, update: int, updates: int) -> float:
-    """The rate of an update, counted from 0, of `updates` in all."""
-    top = settings.learning_rate
-    if settings.schedule == "step":
-        return top if update < updates / 2 else top * STEP_FACTOR
-    warmup = max(1, round(WARMUP_SHARE * updates))
-    if update < warmup:
-        return top * (update + 1) / warmup
-    share = (update - warmup) / max(1, updates - warmup)
-    return top * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+    with explained(settings), join(where) as processes:
+        return _Run(datasets, variant, out, network, settings, start, where, processes).run(progress)
 
 
 class _Run:
@@ -114,17 +101,17 @@ class _Run:
 
     def __init__(
         self,
-        datasets: Sequence[tuple[Manifest, Path]],
+        datasets: Datasets,
         variant: str,
         out: Path,
         network: NetworkSettings,
         settings: TrainingSettings,
+        start: Path | None,
         where: torch.device,
         processes: Processes,
     ) -> None:
         self.datasets, self.settings, self.where, self.processes = datasets, settings, where, processes
-        self.pictures = _pictures(datasets, "train")
-        self.held_out = _pictures(datasets, "validation")
+        self.pictures, self.held_out = find_pictures(datasets)
         self.views = TrainingPictures(self.pictures, settings.crop, settings.seed, settings.views)
         self.dtype = fast_dtype(where)
         each = settings.batch * settings.accumulate * processes.count
@@ -137,6 +124,7 @@ class _Run:
         self.updates = settings.epochs * self.updates_per_epoch
         torch.manual_seed(settings.seed)
         self.model = variants.build(variant, network).to(where)
+        self.start = None if start is None else _load_start(start, self.model)
         self.weights = out / f"{variant}.safetensors"
         self.state_path = out / f"{variant}.state"
         names = "\n".join(f"{picture.parent.name}/{picture.name}" for picture in self.pictures)
@@ -144,6 +132,7 @@ class _Run:
             "variant": variant,
             "processes": processes.count,
             "pictures": f"{len(self.pictures)} ({hashlib.sha256(names.encode()).hexdigest()[:12]})",
+            "from": self.start and self.start.sha256[:12],
             **asdict(network),
             **{name: value for name, value in asdict(settings).items() if name != "workers"},
         }
@@ -153,13 +142,18 @@ class _Run:
         state = load_state(self.state_path, self.identity)
         if state is not None and state["update"] == self.updates and self.weights.is_file():
             return self.weights
+        try:
+            self.weights.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"the folder {self.weights.parent} can't be made ({error.strerror}); choose another --out"
+            ) from None
         if state is None:
-            self._initialize()
+            if self.processes.rank == 0:
+                self._initialize()
+            self.processes.share(self.model)
         self.average = copy.deepcopy(self.model).eval() if self.settings.average else None
-        kind = torch.optim.AdamW if self.settings.optimizer == "adamw" else torch.optim.Adam
-        self.optimizer = kind(
-            self.model.parameters(), self.settings.learning_rate, weight_decay=self.settings.weight_decay
-        )
+        self.optimizer = make_optimizer(self.model, self.settings)
         self.update, self.loss, self.earlier = 0, math.nan, 0.0
         self.reached: float | None = None
         self.best: float | None = None
@@ -168,7 +162,6 @@ class _Run:
         self.earlier -= time.monotonic()
         curves = None
         if self.processes.rank == 0:
-            self.weights.parent.mkdir(parents=True, exist_ok=True)
             curves = Curves(self.weights.with_suffix(".csv"), self.update)
         try:
             while self.update < self.updates:
@@ -183,7 +176,7 @@ class _Run:
         """What is left of the present epoch."""
         done, saved = self.update % self.updates_per_epoch, time.monotonic()
         epoch = self.update // self.updates_per_epoch + 1
-        batches = self._batches(epoch, done)
+        batches = self._batches(epoch, done, self.processes)
         self.model.train()
         for _ in range(done, self.updates_per_epoch):
             loss = self._step(batches)
@@ -198,12 +191,12 @@ class _Run:
                     curves.flush()
                     self._save()
                     saved = time.monotonic()
-            if progress is not None:
+            if progress is not None and self.processes.rank == 0:
                 progress(Progress(epoch, self.update, self.updates, self.loss, self.reached))
 
-    def _batches(self, epoch: int, update: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, epoch: int, update: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one epoch, from one of its updates on."""
-        settings, processes = self.settings, self.processes
+        settings = self.settings
         self.views.epoch = epoch
         order = EpochBatches(
             len(self.pictures),
@@ -220,21 +213,26 @@ class _Run:
                 batch_sampler=order,
                 num_workers=settings.workers,
                 pin_memory=self.where.type == "cuda",
-                generator=torch.Generator(),  # else workers take their seed from the state that dropout uses
             )
         )
 
     def _initialize(self) -> None:
-        """First weights, and the prior of the colors."""
+        """First weights, and the prior of the colors; the same for any number of processes."""
+        if self.start is not None:
+            self.model.load_state_dict(self.start.model.state_dict())
+        elif self.model.variant.initialize is not None:
+            first = self._batches(1, 0, Processes(self.where))
+            self.model.variant.initialize(self.model, [next(first)[0] for _ in range(FIRST_BATCHES)])
         if self.model.prior is not None:
             self.model.prior.copy_(torch.from_numpy(color_prior(self.pictures)))
-        if self.model.variant.initialize is not None:
-            first = self._batches(1, 0)
-            self.model.variant.initialize(self.model, [next(first)[0] for _ in range(FIRST_BATCHES)])
 
     def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
-        """One update; its loss, of this process."""
+        """One update; its loss."""
         total = 0.0
+        # Known from the number of the update, so that dropout goes on exactly, and differs between processes.
+        torch.manual_seed(
+            (self.settings.seed * self.updates + self.update) * self.processes.count + self.processes.rank
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, self.update, self.updates)
         self.optimizer.zero_grad(set_to_none=True)
@@ -246,6 +244,12 @@ class _Run:
             loss = self.model.loss(output, ab.to(self.where, non_blocking=True)) / self.settings.accumulate
             torch.autograd.backward(loss)
             total += float(loss.detach())
+        total = self.processes.mean(total)
+        if not math.isfinite(total):
+            raise SettingsError(
+                f"the loss of update {self.update + 1} is {total}, so the training has failed; "
+                "choose a lower --learning-rate and another --out"
+            )
         self.processes.mean_gradients(self.model)
         nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)
         self.optimizer.step()
@@ -260,7 +264,7 @@ class _Run:
             return None
         model = self.average or self.model.eval()
         reached = validate(model, self.held_out, self.where, self.settings.views) if self.held_out else None
-        if reached is None or self.best is None or reached > self.best:
+        if self.settings.keep == "last" or reached is None or self.best is None or reached > self.best:
             checkpoint.save(model, self.weights, self._story(epoch, reached), half=True)
             self.best = reached
         self.reached = reached
@@ -271,7 +275,8 @@ class _Run:
         return {
             "version": __version__,
             "shows": [manifest.name for manifest, _ in self.datasets],
-            "episodes": [_describe(manifest) for manifest, _ in self.datasets],
+            "from": self.start and self.start.sha256,
+            "episodes": [describe(manifest) for manifest, _ in self.datasets],
             "pictures": len(self.pictures),
             "settings": asdict(self.settings),
             "processes": self.processes.count,
@@ -295,10 +300,7 @@ class _Run:
                 "model": self.model.state_dict(),
                 "average": None if self.average is None else self.average.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "random": torch.get_rng_state(),
             }
-            if self.where.type == "cuda":
-                state["random_cuda"] = torch.cuda.get_rng_state()
         save_state(self.state_path, state)
 
     def _restore(self, state: State) -> None:
@@ -311,34 +313,17 @@ class _Run:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        if "random_cuda" in state:
-            torch.cuda.set_rng_state(state["random_cuda"])
         self.update, self.loss, self.earlier = state["update"], state["loss"], state["seconds"]
         self.reached, self.best = state["reached"], state["best"]
 
 
-def _pictures(datasets: Sequence[tuple[Manifest, Path]], role: str) -> list[Path]:
-    return [
-        picture
-        for manifest, folder in datasets
-        for picture in list_pictures(folder, [episode.name for episode in manifest.episodes if episode.role == role])
-    ]
-
-
-def _describe(manifest: Manifest) -> list[dict[str, str]]:
-    return [
-        {"name": episode.name, "license": episode.license, "source": episode.source}
-        for episode in manifest.episodes
-        if episode.role == "train"
-    ]
-
-
-@torch.no_grad()
-def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights towards the trained ones; statistics of batch normalization likewise."""
-    for kept, now in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if kept.is_floating_point():
-            kept.lerp_(now, 1 - decay)
-        else:
-            kept.copy_(now)
+def _load_start(path: Path, model: variants.Model) -> checkpoint.Checkpoint:
+    """The checkpoint to start from; WeightsError if it is of another network."""
+    start = checkpoint.load(path)
+    name, width = start.model.variant.name, start.model.settings.width
+    if (name, width) != (model.variant.name, model.settings.width):
+        raise WeightsError(
+            f"{path} is of the variant {name} with width {width:g}, the training of {model.variant.name} with width "
+            f"{model.settings.width:g}; give --variant {name} --width {width:g}, or other weights"
+        )
+    return start

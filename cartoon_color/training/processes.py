@@ -6,15 +6,27 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
+
+from cartoon_color.errors import SettingsError
+
+PATIENCE = timedelta(hours=6)
+"""How long processes wait for the first one, which alone measures the prior and the validation episodes."""
+
+
+def is_first() -> bool:
+    """Whether this process is the one that reports, before or after it joins the others."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @dataclass(frozen=True)
 class Processes:
     """This process among all."""
 
+    where: torch.device
     rank: int = 0
     """From 0; the first one writes."""
     count: int = 1
@@ -27,6 +39,20 @@ class Processes:
                     distributed.all_reduce(parameter.grad)
                     parameter.grad /= self.count
 
+    def mean(self, value: float) -> float:
+        """Mean of a number over the processes."""
+        if self.count == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64, device=self.where)
+        distributed.all_reduce(total)
+        return float(total) / self.count
+
+    def share(self, model: nn.Module) -> None:
+        """Give all processes the first one's parameters and buffers."""
+        if self.count > 1:
+            for tensor in model.state_dict().values():
+                distributed.broadcast(tensor, src=0)
+
     def wait(self) -> None:
         """Go on when all others are here."""
         if self.count > 1:
@@ -35,13 +61,24 @@ class Processes:
 
 @contextmanager
 def join(where: torch.device) -> Iterator[Processes]:
-    """Meet the others that torchrun started; one process alone if it didn't."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield Processes()
+    """Meet the others that torchrun started; one process alone if it didn't.
+
+    Raises:
+        SettingsError: More processes than CUDA devices.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Processes(where)
         return
-    distributed.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    if where.type == "cuda":
+        local, devices = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= devices:
+            raise SettingsError(
+                f"torchrun started more processes on this machine than its {devices} CUDA devices; "
+                f"lower --nproc-per-node to {devices}"
+            )
+        torch.cuda.set_device(local)
+    distributed.init_process_group("nccl" if where.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
-        yield Processes(distributed.get_rank(), count)
+        yield Processes(where, distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()

@@ -33,10 +33,11 @@ def load_state(path: Path, identity: Mapping[str, Any]) -> State | None:
         raise SettingsError(
             f"{path} can't be read ({str(error).splitlines()[0]}); delete it to train from the beginning"
         ) from None
+    # Settings that came with a later version don't count.
     changed = [
-        f"{name} was {before.get(name)!r} and is {identity.get(name)!r}"
-        for name in sorted({*before, *identity})
-        if before.get(name) != identity.get(name)
+        f"{name} was {before[name]!r} and is {identity.get(name)!r}"
+        for name in sorted(before)
+        if before[name] != identity.get(name)
     ]
     if changed:
         raise SettingsError(

@@ -89,8 +89,9 @@ RECIPE = TrainingSettings(
     weight_decay=0,
     schedule="step",
     average=0,
+    keep="last",
 )
-"""Thesis section 7.4."""
+"""Thesis section 7.4, which takes the weights after all epochs, since errors tell little of how colors look."""
 
 
 def _histogram(settings: NetworkSettings) -> HistogramHead:
