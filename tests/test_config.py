@@ -32,7 +32,7 @@ def test_all_settings_are_found() -> None:
 def test_help_of_unit() -> None:
     assert help_of(Sample, "plain") == "Two lines, one sentence."
     assert help_of(Sample, "other") == "Another."
-    assert help_of(TrainingSettings, "epochs") == "Passes over the training pictures."
+    assert help_of(TrainingSettings, "accumulate") == "Batches per update; their gradients are averaged."
 
 
 @pytest.mark.parametrize("name", ["bare", "number", "missing"])
