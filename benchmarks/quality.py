@@ -11,25 +11,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from skimage.color import deltaE_ciede2000
 
 from cartoon_color import checkpoint, color, metrics
 from cartoon_color.dataset.loader import list_pictures, read_picture
 from cartoon_color.dataset.manifest import load_manifest
+from cartoon_color.evaluation.baselines import TrainingSet, gray
 from cartoon_color.frames import RGB
 
 SIZE = (160, 120)
-
-
-def lightness(rgb: RGB) -> np.ndarray:
-    """L* of the gray picture."""
-    return color.luma_to_lightness(color.luma_of_rgb(rgb, "bt601"), 8, "full")
 
 
 def small(rgb: RGB) -> RGB:
@@ -37,26 +32,14 @@ def small(rgb: RGB) -> RGB:
     return cv2.resize(rgb, SIZE, interpolation=cv2.INTER_AREA)
 
 
-def mean_by_level(pictures: Iterable[Path]) -> np.ndarray:
-    """Mean a, b for each whole L*: (101, 2)."""
-    total, count = np.zeros((101, 2)), np.zeros(101)
-    for path in pictures:
-        rgb = small(read_picture(path))
-        level = np.rint(lightness(rgb)).astype(int).ravel()
-        ab = color.rgb_to_lab(rgb)[..., 1:].reshape(-1, 2)
-        count += np.bincount(level, minlength=101)
-        for channel in range(2):
-            total[:, channel] += np.bincount(level, ab[:, channel], 101)
-    return (total / np.maximum(count, 1)[:, None]).astype(np.float32)
-
-
-def predictions(rgb: RGB, level_mean: np.ndarray, model: object) -> Iterator[tuple[str, np.ndarray]]:
+def predictions(rgb: RGB, known: TrainingSet, model: object) -> Iterator[tuple[str, np.ndarray]]:
     """Name and a, b at `SIZE` of each way to color a picture."""
-    gray = lightness(small(rgb))
-    yield "gray", np.zeros((*gray.shape, 2), np.float32)
-    yield "mean a, b for this L*", level_mean[np.rint(gray).astype(int)]
+    luma = color.luma_of_rgb(small(rgb), "bt601")
+    yield "gray", gray(luma)
+    yield "mean a, b for this L*", known.mean_by_lightness(luma)
+    lightness = color.luma_to_lightness(color.luma_of_rgb(rgb, "bt601"), 8, "full")
     with torch.inference_mode():
-        ab = model.colorize(torch.from_numpy(lightness(rgb)[None, None])).ab  # type: ignore[attr-defined]
+        ab = model.colorize(torch.from_numpy(lightness[None, None])).ab  # type: ignore[attr-defined]
     yield "weights", cv2.resize(ab[0].permute(1, 2, 0).numpy(), SIZE, interpolation=cv2.INTER_CUBIC)
 
 
@@ -67,11 +50,11 @@ def main() -> None:
     parser.add_argument("--films", type=Path)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=checkpoint.default_weights())
-    parser.add_argument("--every", type=int, default=4, help="use every n-th picture")
+    parser.add_argument("--every", type=int, default=4, help="compare every n-th picture")
     given = parser.parse_args()
     manifest = load_manifest(given.manifest, given.films)
     names = {role: [episode.name for episode in manifest.of_role(role)] for role in ("train", "test")}
-    level_mean = mean_by_level(list_pictures(given.dataset, names["train"])[:: given.every])
+    known = TrainingSet(list_pictures(given.dataset, names["train"]))
     model = checkpoint.load(given.weights).model
     figures: dict[str, dict[str, dict[str, float]]] = {}
     for episode in names["test"]:
@@ -79,11 +62,11 @@ def main() -> None:
         for path in list_pictures(given.dataset, [episode])[:: given.every]:
             rgb = read_picture(path)
             truth = color.rgb_to_lab(small(rgb))
-            for name, ab in predictions(rgb, level_mean, model):
+            for name, ab in predictions(rgb, known, model):
                 guess = np.dstack([truth[..., :1], ab])
                 row = (
                     metrics.mean_squared_error(ab, truth[..., 1:]),
-                    float(deltaE_ciede2000(truth, guess).mean()),
+                    metrics.lab_ciede2000(truth, guess),
                     float(np.hypot(ab[..., 0], ab[..., 1]).mean()),
                 )
                 errors.setdefault(name, []).append(row)
