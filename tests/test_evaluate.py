@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from base64 import b64encode
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
+from typer.testing import CliRunner
+from typer.testing import Result as Answer
 
-from cartoon_color import color, metrics
+from cartoon_color import cli, color, metrics
 from cartoon_color.dataset.index import Row, write_rows
-from cartoon_color.errors import InputError, SettingsError
+from cartoon_color.errors import InputError, MissingExtraError, OutputError, SettingsError
 from cartoon_color.evaluation import evaluate
+from cartoon_color.evaluation.figures import training_curves
 from cartoon_color.evaluation.scores import METRICS
+from cartoon_color.evaluation.tables import Result
 from cartoon_color.video import probe, read
 from cartoon_color.video.compose import compose, rgb_to_planes
 
@@ -56,100 +61,6 @@ def folders(tmp_path: Path) -> dict[str, Path]:
     return made
 
 
-# --- metrics, against numbers computed otherwise ---
-
-
-@pytest.fixture
-def noisy() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rng = np.random.default_rng(0)
-    truth = np.repeat(np.repeat(rng.normal(0, 30, (6, 8, 2)), 4, 0), 4, 1)
-    return truth, truth + rng.normal(0, 1, truth.shape)
-
-
-def test_perceivable_artifacts_unit(noisy: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
-    """Equation 8.4, neighbor by neighbor, in loops."""
-
-    def even(ab: NDArray[np.float64], row: int, column: int) -> bool:
-        for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            y, x = row + down, column + right
-            if 0 <= y < ab.shape[0] and 0 <= x < ab.shape[1] and np.hypot(*(ab[y, x] - ab[row, column])) >= 2:
-                return False
-        return True
-
-    truth, colored = noisy
-    places = [(y, x) for y in range(24) for x in range(32) if even(truth, y, x)]
-    kept = [place for place in places if even(colored, *place)]
-    assert 0.1 < 1 - len(kept) / len(places) < 0.9
-    assert metrics.perceivable_artifacts(truth, colored) == pytest.approx(1 - len(kept) / len(places))
-    assert metrics.perceivable_artifacts(truth, truth) == 0
-    rough = np.random.default_rng(1).normal(0, 50, (8, 8, 2))
-    assert metrics.perceivable_artifacts(rough, rough) == 0
-
-
-def test_even_pixels_have_even_neighbors(noisy: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
-    """In a picture of flat 4x4 blocks, exactly the pixels off every border are evenly colored."""
-    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
-    blocks = np.add.outer(np.arange(24) // 4 * 8, np.arange(32) // 4)
-    border = maximum_filter(blocks, footprint=cross) != -maximum_filter(-blocks, footprint=cross)
-    np.testing.assert_array_equal(metrics._evenly_colored(noisy[0]), ~border)
-
-
-def test_colorfulness_unit() -> None:
-    rng = np.random.default_rng(0)
-    rgb = rng.integers(0, 256, (9, 7, 3)).astype(np.uint8)
-    values = [tuple(map(float, pixel)) for pixel in rgb.reshape(-1, 3)]
-    rg, yb = [r - g for r, g, _ in values], [0.5 * (r + g) - b for r, g, b in values]
-    deviation = (np.var(rg) + np.var(yb)) ** 0.5
-    assert metrics.colorfulness(rgb) == pytest.approx(deviation + 0.3 * (np.mean(rg) ** 2 + np.mean(yb) ** 2) ** 0.5)
-    assert metrics.colorfulness(np.full((4, 4, 3), 90, np.uint8)) == 0
-
-
-def test_difference_and_raw_accuracy_unit() -> None:
-    truth = np.zeros((1, 4, 3), np.uint8)
-    colored = np.array([[[0, 0, 0], [12, 16, 0], [12, 16, 1], [255, 255, 255]]], np.uint8)
-    assert metrics.raw_accuracy(truth, colored) == 0.5  # distances 0, 20, 20.02, 442
-    assert metrics.difference(truth, colored) == pytest.approx(100 * (28 + 29 + 765) / 255 / 12)
-    assert metrics.difference(colored, truth) == metrics.difference(truth, colored)  # no wrapping around
-
-
-def test_area_under_curve_unit(noisy: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
-    truth, colored = noisy[0], noisy[0] + np.array([29.94, 39.92])
-    bins = color.encode_bins(truth.astype(np.float32))[0][..., 0]
-    counts = metrics.ab_error_counts(truth, colored, bins)
-    assert counts.sum() == 24 * 32
-    # A distance of 49.9 everywhere: 0 up to a threshold of 49, 1 from 50 on, a line between.
-    assert metrics.area_under_curve(counts) == pytest.approx((0.5 + 100) / 150)
-    half = truth.copy()
-    chosen = bins == bins[0, 0]
-    half[~chosen] += np.array([29.94, 39.92])
-    counts = metrics.ab_error_counts(truth, half, bins)
-    weights = np.ones(313)
-    weights[bins[0, 0]] = 7
-    share = 7 * chosen.sum() / (7 * chosen.sum() + (~chosen).sum())
-    assert metrics.area_under_curve(counts, weights) == pytest.approx(share + (1 - share) * 100.5 / 150)
-
-
-def test_structural_similarity_unit() -> None:
-    """Against the definition, with SciPy's Gaussian, for one channel repeated."""
-    from scipy.ndimage import gaussian_filter
-
-    rng = np.random.default_rng(0)
-    first = rng.integers(0, 256, (32, 40)).astype(np.uint8)
-    second = np.clip(first + rng.normal(0, 20, first.shape), 0, 255).astype(np.uint8)
-
-    def blur(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return gaussian_filter(values, 1.5, truncate=3.5)
-
-    a, b = first.astype(float), second.astype(float)
-    mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b, both = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2, blur(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    ssim = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    expected = ssim[5:-5, 5:-5].mean()
-    repeated = [np.repeat(picture[..., None], 3, axis=-1) for picture in (first, second)]
-    assert metrics.structural_similarity(*repeated) == pytest.approx(expected, abs=1e-6)
-
-
 # --- evaluate ---
 
 
@@ -171,8 +82,17 @@ def test_every_number_of_the_result(folders: dict[str, Path]) -> None:
             "difference": np.mean([metrics.difference(*pair) for pair in pairs]),
             "colorfulness": np.mean([metrics.colorfulness(other) for _, other in pairs]),
         }
+        distances = np.concatenate([np.linalg.norm(true - other, axis=-1).ravel() for true, other in labs])
+        within = [np.mean(distances <= threshold) for threshold in range(151)]
+        expected["auc"] = (sum(within) - (within[0] + within[-1]) / 2) / 150
         for metric, value in expected.items():
             assert result.colorized[name][metric] == pytest.approx(value, rel=1e-5), metric
+        # Three colors far from each other, so nothing is smoothed: each weighs the same.
+        bins = np.concatenate([color.encode_bins(true)[0][..., 0].ravel() for true, _ in labs])
+        curves = np.array([[np.mean(distances[bins == each] <= at) for at in range(151)] for each in np.unique(bins)])
+        assert len(curves) == 3
+        balanced = np.trapezoid(curves.mean(axis=0)) / 150
+        assert result.colorized[name]["auc_rebalanced"] == pytest.approx(balanced, abs=1e-3)
     exact = result.baselines["truth"]
     assert [exact[name] for name in ("rmse", "pa", "ciede2000", "difference")] == [0, 0, 0, 0]
     assert [exact[name] for name in ("ssim", "auc", "auc_rebalanced", "raw_accuracy")] == pytest.approx([1, 1, 1, 1])
@@ -197,7 +117,7 @@ def test_files(folders: dict[str, Path], tmp_path: Path) -> None:
     assert float(rows[1]["rmse"]) == result.colorized["swapped"]["rmse"]
     markdown = (out / "table.md").read_text().splitlines()
     assert markdown[2].startswith(f"| faded | **{result.colorized['faded']['rmse']:.4f}** |")
-    assert (out / "table.tex").read_text().count(r"\textbf") == len(METRICS)
+    assert (out / "table.tex").read_text().count(r"\textbf") == len(METRICS) + 1  # both have a PA of 0
 
     page = (out / "report.html").read_text()
     for text in (*result.rows, *(metric.label for metric in METRICS), "side_by_side.mkv"):
@@ -209,6 +129,110 @@ def test_files(folders: dict[str, Path], tmp_path: Path) -> None:
     film = probe(out / "side_by_side.mkv")
     assert (film.width, film.height) == (2 * 240, 2 * 200)
     assert sum(1 for _ in read(film)) == FRAMES
+
+
+def test_without_matplotlib_there_is_still_a_table(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"matplotlib.*'cartoon-color\[evaluate\]', or leave --out out"):
+        evaluate(folders["truth"], [folders["faded"]], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert "| faded |" in evaluate(folders["truth"], [folders["faded"]]).to_markdown()
+
+
+def test_names_of_rows_are_told_apart(folders: dict[str, Path]) -> None:
+    taken = folders["faded"].rename(folders["faded"].with_name("gray"))
+    result = evaluate(folders["truth"], [taken])
+    assert list(result.rows) == [f"{taken.parent.name}/gray", "gray", "truth"]
+    assert result.baselines["gray"]["colorfulness"] < 1 < result.colorized[f"{taken.parent.name}/gray"]["colorfulness"]
+    with pytest.raises(InputError, match="two of the inputs have the same name"):
+        evaluate(folders["truth"], [taken, taken])
+
+
+def test_the_best_is_bold(folders: dict[str, Path]) -> None:
+    result = evaluate(folders["truth"], [folders["swapped"], folders["faded"], folders["first"]])
+    lines = {line.split(" | ")[0].strip("| "): line for line in result.to_markdown().splitlines()}
+    assert lines["first"].count("**") == 2 * len(METRICS)  # it is the truth
+    assert lines["faded"].count("**") == lines["swapped"].count("**") == 2  # as even as the truth, so PA is 0
+    assert all("**" not in lines[name] for name in ("gray", "truth"))
+    assert lines["truth"].count("exact") == 2
+    two = evaluate(folders["truth"], [folders["swapped"], folders["faded"]])
+    best = {metric.name: two.best(metric) for metric in METRICS}
+    assert best["rmse"] == best["psnr"] == {"faded"}
+    assert best["pa"] == {"faded", "swapped"}
+    own = two.baselines["truth"]["colorfulness"]
+    off = {name: abs(values["colorfulness"] - own) for name, values in two.colorized.items()}
+    assert off["swapped"] < off["faded"]
+    assert best["colorfulness"] == {"swapped"}
+
+
+def test_names_are_escaped() -> None:
+    values = {metric.name: 1.0 for metric in METRICS}
+    result = Result("truth.mkv", 1, SIZE, {"a_b & 50 % | c": values}, {"truth": values})
+    assert r"a\_b \& 50 \% | c & " in result.to_latex()
+    assert r"| a_b & 50 % \| c | " in result.to_markdown()
+
+
+def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+    """Are measured as they are, and shown as they are displayed: 64x48 with pixels 3:2 as 2:1."""
+    film = tmp_path / "wide.mov"
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream("qtrle", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        for number in range(2):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(drawing(number), "rgb24")))
+        output.mux(stream.encode(None))
+    result = evaluate(film, [film], tmp_path / "out")
+    assert result.size == SIZE
+    assert cv2.imread(str(tmp_path / "out" / "grid.png")).shape[:2] == (20 + 2 * 180, 3 * 360)
+
+
+def test_what_cannot_be_written(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file can't be written .*; choose another folder with --out"):
+        evaluate(folders["truth"], [folders["faded"]], tmp_path / "file")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "table.md").write_text("an older one")
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        evaluate(folders["truth"], [folders["faded"]], out)
+    assert (out / "table.md").read_text() == "an older one"
+    assert {path.name for path in out.iterdir()} == {"side_by_side.mkv", "table.md"}
+
+
+def test_curves_of_a_training_that_is_under_way(tmp_path: Path) -> None:
+    run = tmp_path / "plain"
+    run.mkdir()
+    (run / "plain.csv").write_text("pictures,loss\n16,4.0\n32,2.0\n48")
+    assert set(training_curves([run])) == {"training_curves.png", "training_curves.pdf"}
+    (run / "plain.csv").write_text("name,colors\nred,2\n")
+    with pytest.raises(InputError, match=r"plain\.csv holds no curve; give a folder that train wrote"):
+        training_curves([run])
+
+
+def test_command(folders: dict[str, Path], tmp_path: Path) -> None:
+    def answer(*words: object) -> Answer:
+        return CliRunner().invoke(cli.app, ["evaluate", *map(str, words)])
+
+    given = ("--truth", folders["truth"], folders["faded"])
+    expected = evaluate(folders["truth"], [folders["faded"]], every=2, size=(32, 24))
+    assert json.loads(answer(*given, "--json", "--every", 2, "--size", "32x24").stdout) == expected.to_json()
+    printed = answer(*given, "--out", tmp_path / "out", "--quiet").stdout
+    assert printed == (tmp_path / "out" / "table.md").read_text() + f"{tmp_path / 'out' / 'report.html'}\n"
+    for words, sentence in (
+        (("--size", "big"), "--size takes a width and a height like 160x120, not 'big'"),
+        (("--dataset", tmp_path), "--manifest and --dataset belong together"),
+    ):
+        error = answer(*given, *words).exception
+        assert isinstance(error, SettingsError)
+        assert sentence in str(error)
 
 
 def test_films_and_every_nth_frame(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -289,6 +313,8 @@ def test_evaluate_exception(folders: dict[str, Path], tmp_path: Path) -> None:
     truth, faded_ = folders["truth"], folders["faded"]
     with pytest.raises(SettingsError, match="every must be at least 1"):
         evaluate(truth, [faded_], every=0)
+    with pytest.raises(SettingsError, match="at 11x11 pixels at least, not at 20x10; use --size"):
+        evaluate(truth, [faded_], size=(20, 10))
     with pytest.raises(SettingsError, match=r"an index counts the frames of a film, but .*truth is a folder"):
         evaluate(truth, [faded_], index=tmp_path / "truth.csv")
     for wrong in (tmp_path / "gone.png", truth):

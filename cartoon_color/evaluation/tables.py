@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -40,15 +41,16 @@ class Result:
             "baselines": {name: dict(values) for name, values in self.baselines.items()},
         }
 
-    def best(self, metric: Metric) -> str:
-        """The name of the best input by a metric."""
+    def best(self, metric: Metric) -> set[str]:
+        """The name of the best input by a metric, or of several that are as good."""
         own = self.baselines["truth"][metric.name]
 
         def rank(name: str) -> float:
             value = self.colorized[name][metric.name]
             return {"low": value, "high": -value, "truth": abs(value - own)}[metric.best]
 
-        return min(self.colorized, key=rank)
+        least = min(map(rank, self.colorized))
+        return {name for name in self.colorized if rank(name) == least}
 
     def tables(self) -> dict[str, str]:
         """Content by name of file."""
@@ -64,7 +66,7 @@ class Result:
         lines = [
             "| | " + " | ".join(metric.label for metric in METRICS) + " |",
             "| --- |" + " --- |" * len(METRICS),
-            *("| " + " | ".join([name, *self.cells(name, "**{}**")]) + " |" for name in self.rows),
+            *("| " + " | ".join([name.replace("|", r"\|"), *self.cells(name, "**{}**")]) + " |" for name in self.rows),
         ]
         return "\n".join(lines) + "\n"
 
@@ -74,7 +76,7 @@ class Result:
             r"\begin{tabular}{l" + "r" * len(METRICS) + "}",
             " & ".join(["", *(metric.label for metric in METRICS)]) + r" \\ \hline",
             *(
-                " & ".join([name.replace("_", r"\_"), *self.cells(name, r"\textbf{{{}}}")]) + r" \\"
+                " & ".join([re.sub("[_&%$#{}]", r"\\\g<0>", name), *self.cells(name, r"\textbf{{{}}}")]) + r" \\"
                 for name in self.rows
             ),
             r"\end{tabular}",
@@ -97,5 +99,5 @@ class Result:
             value = self.rows[name][metric.name]
             exact = metric.name.endswith("psnr") and not self.rows[name]["difference"]
             cell = "exact" if exact else f"{value:.{metric.digits}f}"
-            cells.append(bold.format(cell) if name in self.colorized and name == self.best(metric) else cell)
+            cells.append(bold.format(cell) if name in self.best(metric) else cell)
         return cells
