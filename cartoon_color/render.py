@@ -14,7 +14,7 @@ from typing import Literal, cast
 from cartoon_color import checkpoint, color
 from cartoon_color.config import EncoderSettings
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
-from cartoon_color.errors import OutputError, SettingsError, TruncatedError, WeightsError
+from cartoon_color.errors import OutputError, SettingsError, WeightsError
 from cartoon_color.frames import Frame, Luma, VideoInfo
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
@@ -22,7 +22,7 @@ from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import Stage, chain, prefetched
 from cartoon_color.variants import Colorizer, Model
 from cartoon_color.variants.ensemble import MeanEnsemble
-from cartoon_color.video import Writer, probe, read
+from cartoon_color.video import Ending, Writer, probe, read
 
 READ_AHEAD = 8
 """Frames decoded before they are asked for."""
@@ -190,7 +190,7 @@ def render(
     """
     started = time.monotonic()
     info = probe(source)
-    ending = _Ending(keep_going)
+    ending = Ending(keep_going)
     decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
     frames = drawings = 0
     with (
@@ -243,24 +243,3 @@ def _planes(frame: Frame, info: VideoInfo, writer: Writer) -> tuple[Luma, Luma]:
         color_range=info.color_range,
         matrix=info.matrix,
     )
-
-
-class _Ending:
-    """Remembers whether a film ended or broke off."""
-
-    def __init__(self, keep_going: bool) -> None:
-        self.keep_going = keep_going
-        self.broken = False
-
-    def guard(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        try:
-            yield from frames
-        except TruncatedError:
-            if not self.keep_going:
-                raise
-            self.broken = True
-
-    def lost(self, info: VideoInfo, frames: int) -> int | None:
-        if not self.broken:
-            return 0
-        return None if info.frames is None else max(0, info.frames - frames)

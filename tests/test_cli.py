@@ -151,7 +151,7 @@ def _is_sentence(err: str) -> bool:
         (f"{RENDER} -o copy.mkv --drop 7", r"streams to drop must be among .*, got \[7\]"),
         (f"{RENDER} -o new/ --crf 999", "crf must be"),
         # Weights.
-        (f"{RENDER} -o copy.mkv --variant best", "there is no variant 'best'; choose from: compact"),
+        (f"{RENDER} -o copy.mkv --variant best", "there is no variant 'best'; choose one of: compact, plain"),
         ("render film.mkv -o copy.mkv --weights none.safetensors", "there are no weights at none.safetensors; give"),
         ("render film.mkv -o copy.mkv --weights bare", "there are no .safetensors files in bare; give"),
         ("render film.mkv -o copy.mkv --weights text.mkv", "text.mkv can't be read as safetensors"),

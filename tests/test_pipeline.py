@@ -33,9 +33,9 @@ NAMES = [*THESIS, "mean", "mean-histogram"]
 METHODS = ["welsh", "deshpande", "levin", *THESIS]
 BASELINES = ["gray", "mean a, b", "mean a, b for this L", "nearest training frame", "truth"]
 
-EVERY = 8
+FRAMES, EVERY = 48, 8
 SMALL = {
-    "toyshow": {"seconds": 4},
+    "toyshow": {"seconds": 2},
     "train": {"width": 0.05, "epochs": 1, "batch": 8, "accumulate": 1, "crop": 48, "workers": 0},
     "render": {"preset": "ultrafast"},
     "evaluate": {"size": "88x66", "every": EVERY},
@@ -110,7 +110,8 @@ def test_the_drawn_show_from_films_to_report(small: Path, tmp_path: Path, monkey
     assert times(out, *(str(path.relative_to(out)) for path in before)) == before
     left = jobs(done.stderr)
     assert "draw" not in left
-    assert left["train"] == 6 - len(trained)
+    # Another may have ended between the look and the kill.
+    assert 0 < left["train"] <= 6 - len(trained)
 
     check_films(out)
     check_evaluation(out / "evaluation" / "episode_01")
@@ -133,7 +134,7 @@ def check_films(out: Path) -> None:
         folder = out / "films" / source[:10]
         assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.mkv" for name in NAMES)
         for path in folder.iterdir():
-            assert probe(path).frames == probe(out / "show" / source).frames == 96
+            assert probe(path).frames == probe(out / "show" / source).frames == FRAMES
 
 
 def check_evaluation(folder: Path) -> None:
@@ -147,7 +148,7 @@ def check_evaluation(folder: Path) -> None:
         assert [row["name"] for row in csv.DictReader(file)] == [*NAMES, *BASELINES]
     for name in ("cumulative_errors", "training_curves"):
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
-    assert probe(folder / "side_by_side.mkv").frames == 96 / EVERY
+    assert probe(folder / "side_by_side.mkv").frames == FRAMES / EVERY
     assert metrics["frames"] == kept(folder.parents[1] / "dataset" / "index" / "episode_01.csv")
 
     page = (folder / "report.html").read_text()
@@ -155,10 +156,10 @@ def check_evaluation(folder: Path) -> None:
     assert rows == [*NAMES, *BASELINES, *METHODS]
     assert 'href="side_by_side.mkv"' in page
     pictures = dict(re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)">', page))
-    assert set(pictures) == {"cumulative_errors", "training_curves", "grid", "episode_03"}
+    assert set(pictures) == {"cumulative_errors.png", "training_curves.png", "grid.png", "episode_03.png"}
     secondary = folder.parents[1] / "secondary"
     for path in [*folder.glob("*.png"), *secondary.glob("*.png")]:
-        assert base64.b64decode(pictures.pop(path.stem)) == path.read_bytes()
+        assert base64.b64decode(pictures.pop(path.name)) == path.read_bytes()
     assert not pictures
 
 

@@ -84,16 +84,27 @@ def _run(words: list[str], out: Path) -> int:
     """Run Snakemake to its end, and end it with all of its jobs if this process is stopped; its exit code."""
     # The commands of the rules are those of this installation.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+    def heed_interrupts() -> None:
+        # A shell's background ignores them, and so would Snakemake; at other signals it waits for its jobs.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     with (
         _jobs(out) as jobs,
-        subprocess.Popen(words, stdin=jobs, start_new_session=True, env={**os.environ, "PATH": path}) as process,
+        subprocess.Popen(
+            words,
+            stdin=jobs,
+            start_new_session=True,
+            env={**os.environ, "PATH": path},
+            preexec_fn=heed_interrupts,
+        ) as process,
     ):
         jobs.write(str(process.pid))
         jobs.flush()
         try:
             return process.wait()
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGINT)
             raise
 
 
@@ -120,7 +131,7 @@ def _jobs(out: Path) -> Iterator[TextIO]:
         except BlockingIOError:
             jobs.seek(0)
             with suppress(ProcessLookupError):
-                os.killpg(int(jobs.read()), signal.SIGTERM)
+                os.killpg(int(jobs.read()), signal.SIGINT)
             flock(jobs, LOCK_EX)
         jobs.truncate(0)
         yield jobs

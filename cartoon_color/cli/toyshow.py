@@ -14,7 +14,7 @@ def toyshow(
     out: Annotated[Path, typer.Option(help="Folder for the films, their truth, and the manifest.", show_default=False)],
     seed: Annotated[int, typer.Option(help="Another seed draws another show.")] = 0,
     episodes: Annotated[int, typer.Option(help="Number of episodes.", min=1)] = 3,
-    seconds: Annotated[float, typer.Option(help="Length of an episode.", min=4)] = 20.0,
+    seconds: Annotated[float, typer.Option(help="Length of an episode.", min=2)] = 20.0,
     as_json: AsJson = False,
 ) -> None:
     """Draw a small cartoon show from code, with its exact truth: for trying things out, and for the tests.

@@ -18,7 +18,7 @@ def variants(
 
     Example:
 
-        cartoon-color variants
+        cartoon-color variants --width 0.5
     """
     from dataclasses import asdict
 

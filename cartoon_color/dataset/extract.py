@@ -19,12 +19,12 @@ from cartoon_color.dataset.index import EpisodeFiles, Row, read_fingerprint, wri
 from cartoon_color.dataset.manifest import Episode, is_folder_name, load_manifest, repeated_names
 from cartoon_color.dataset.pictures import AHEAD, Picture, PicturePool
 from cartoon_color.errors import InputError, OutputError, SettingsError
-from cartoon_color.frames import RGB, Frame, VideoInfo
+from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.stages.credits import faded_beside_credits
-from cartoon_color.stages.dedup import UniqueFrames
+from cartoon_color.stages.dedup import UniqueFrames, UniquePictures
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import prefetched
-from cartoon_color.video import probe, read_color
+from cartoon_color.video import Planes, probe, read_planes
 
 REVISION = 1
 """Grows when the same settings would give other pictures than before, so that data sets are made anew."""
@@ -267,19 +267,16 @@ def _extract(
     workers: int,
 ) -> list[Row]:
     """Write the pictures; the rows tell what became of each frame."""
-    # Rows speak of 8-bit codes, whatever the film has.
-    unit = 4.0 ** (info.bit_depth - 8) if settings.channels == "luma" else 1.0
-    unique = UniqueFrames(settings.threshold * unit)
+    consider = _comparison(settings, info)
     rows: list[Row] = []
     with (
         closing(prefetched(_part(info, episode.frames, settings.deinterlace), AHEAD)) as source,  # type: ignore[type-var]
         PicturePool(files, settings.size, profile, workers) as pool,
     ):
-        for frame, rgb in _with_shots(source, DetectShots(settings.shots, bit_depth=info.bit_depth)):
-            keep, distance = unique.consider(rgb if settings.channels == "rgb" else frame.luma)
+        for frame, planes in _with_shots(source, DetectShots(settings.shots, bit_depth=info.bit_depth)):
+            keep, distance = consider(frame, planes)
             if keep:
-                pool.submit(frame.index, rgb)
-            distance = None if distance is None else distance / unit
+                pool.submit(frame.index, planes)
             rows.append(Row(frame.index, frame.pts, frame.time_base, "duplicate", distance, None, None, frame.shot))
             if progress is not None:
                 progress(len(rows))
@@ -295,20 +292,35 @@ def _extract(
     return [_decided(row, made[row.index], row.index in fades) if row.index in made else row for row in rows]
 
 
-def _part(info: VideoInfo, part: tuple[int, int] | None, deinterlace: bool) -> Iterator[tuple[Frame, RGB]]:
-    for frame, rgb in read_color(info, deinterlace=deinterlace):
+def _comparison(settings: ExtractSettings, info: VideoInfo) -> Callable[[Frame, Planes], tuple[bool, float | None]]:
+    """Whether to keep a picture, and its distance to the last one kept, in 8-bit codes whatever the film has."""
+    if settings.channels == "rgb":
+        pictures = UniquePictures(settings.threshold)
+        return lambda frame, planes: pictures.consider(planes)
+    unit = 4.0 ** (info.bit_depth - 8)
+    lumas = UniqueFrames(settings.threshold * unit)
+
+    def consider(frame: Frame, planes: Planes) -> tuple[bool, float | None]:
+        keep, distance = lumas.consider(frame.luma)
+        return keep, None if distance is None else distance / unit
+
+    return consider
+
+
+def _part(info: VideoInfo, part: tuple[int, int] | None, deinterlace: bool) -> Iterator[tuple[Frame, Planes]]:
+    for frame, planes in read_planes(info, deinterlace=deinterlace):
         if part is not None and frame.index >= part[1]:
             return
         if part is None or frame.index >= part[0]:
-            yield frame, rgb
+            yield frame, planes
 
 
-def _with_shots(source: Iterator[tuple[Frame, RGB]], shots: DetectShots) -> Iterator[tuple[Frame, RGB]]:
-    waiting: deque[RGB] = deque()
+def _with_shots(source: Iterator[tuple[Frame, Planes]], shots: DetectShots) -> Iterator[tuple[Frame, Planes]]:
+    waiting: deque[Planes] = deque()
 
     def frames() -> Iterator[Frame]:
-        for frame, rgb in source:
-            waiting.append(rgb)
+        for frame, planes in source:
+            waiting.append(planes)
             yield frame
 
     for frame in shots(frames()):

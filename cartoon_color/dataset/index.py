@@ -30,7 +30,8 @@ class Row:
     decision: Decision
     """kept: it has a picture. duplicate, credits, fade: why it has none."""
     distance: float | None
-    """Mean squared difference to the last kept frame (thesis eq. 4.1); None for the first frame."""
+    """Mean squared difference to the last kept frame (thesis eq. 4.1), of duplicates perhaps a bound below the
+    threshold (see `stages.dedup.UniquePictures`); None for the first frame."""
     credits: bool | None
     """Whether it shows credits; None if that was not asked: duplicates, and shows without a credits profile."""
     confidence: float | None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cartoon_color.config import HeldSettings
 from cartoon_color.frames import Frame, Luma
+from cartoon_color.video import Planes
 
 
 def squared_difference(one: NDArray[Any], other: NDArray[Any]) -> float:
@@ -46,6 +47,29 @@ class UniqueFrames:
             self._last = picture
             return True, distance
         return False, distance
+
+
+class UniquePictures:
+    """As `UniqueFrames`, in RGB, which takes long to make: only where planes don't tell that a picture is a duplicate.
+
+    So decisions are those of the thesis, and so are the distances of what is kept. The distance of a duplicate may be
+    given as a bound that is below the threshold.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._frames = UniqueFrames(threshold)
+        self._last: Planes | None = None
+
+    def consider(self, picture: Planes) -> tuple[bool, float | None]:
+        """Whether to keep `picture`, and its distance to the last one kept, or a bound on it; None for the first."""
+        if self._last is not None:
+            most = picture.greatest_difference(self._last)
+            if most <= self._frames.threshold:
+                return False, most
+        keep, distance = self._frames.consider(picture.rgb)
+        if keep:
+            self._last = picture
+        return keep, distance
 
 
 class MarkHeld:

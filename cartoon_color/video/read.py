@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain, islice
-from typing import cast
+from typing import TypeVar, cast
 
 import av
 from av.container import InputContainer
@@ -19,8 +19,10 @@ from cartoon_color.errors import InputError, TruncatedError
 from cartoon_color.frames import RGB, Frame, VideoInfo
 from cartoon_color.video.formats import Layout, layout, luma, to_planar
 from cartoon_color.video.probe import FIRST_FRAMES
-from cartoon_color.video.rgb import to_rgb
+from cartoon_color.video.rgb import Planes
 from cartoon_color.video.source import opened, reason
+
+T = TypeVar("T")
 
 TOLERANCE = Fraction(1)
 """Seconds that may be missing at the end of a film before it counts as truncated: containers round, and count sound."""
@@ -47,8 +49,40 @@ def read(info: VideoInfo, *, deinterlace: bool = False) -> Iterator[Frame]:
 
 def read_color(info: VideoInfo, *, deinterlace: bool = False) -> Iterator[tuple[Frame, RGB]]:
     """As `read`, with the picture: (H, W, 3) uint8 sRGB, by the matrix and range of `info`."""
+    return ((frame, planes.rgb) for frame, planes in read_planes(info, deinterlace=deinterlace))
+
+
+def read_planes(info: VideoInfo, *, deinterlace: bool = False) -> Iterator[tuple[Frame, Planes]]:
+    """As `read_color`, with what the picture is made from."""
     _check_fields(info, deinterlace)
-    return ((frame, to_rgb(picture, info)) for frame, picture in _frames(info, deinterlace))
+    return ((frame, Planes.of(picture, frame.luma, info)) for frame, picture in _frames(info, deinterlace))
+
+
+class Ending:
+    """Remembers whether a film ended or broke off; lets the latter pass if `keep_going`."""
+
+    def __init__(self, keep_going: bool) -> None:
+        self.keep_going = keep_going
+        self.broken = False
+
+    def guard(self, frames: Iterator[T]) -> Iterator[T]:
+        """The same frames, up to where the film breaks off.
+
+        Raises:
+            TruncatedError: if it does, and it isn't to be kept going.
+        """
+        try:
+            yield from frames
+        except TruncatedError:
+            if not self.keep_going:
+                raise
+            self.broken = True
+
+    def lost(self, info: VideoInfo, frames: int) -> int | None:
+        """Frames that the film promises beyond the `frames` that came; None if it broke off without a promise."""
+        if not self.broken:
+            return 0
+        return None if info.frames is None else max(0, info.frames - frames)
 
 
 def _check_fields(info: VideoInfo, deinterlace: bool) -> None:
@@ -128,7 +162,7 @@ def _decoded(container: InputContainer, stream: VideoStream, info: VideoInfo) ->
     if problems:
         raise TruncatedError(
             f"{info.path} is damaged or breaks off: {delivered} frames could be decoded, {' and '.join(problems)}; "
-            "copy the film again, or color what is there with --keep-going"
+            "copy the film again, or take what is there with --keep-going"
         )
 
 

@@ -6,7 +6,10 @@ twentieth of swscale's accurate path; its ready-made YUV conversions know BT.601
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import av
@@ -15,32 +18,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color.color import LUMA_WEIGHTS, chroma_planes
-from cartoon_color.frames import RGB, Chroma, ColorRange, Matrix, VideoInfo
-from cartoon_color.video.formats import layout, planes
+from cartoon_color.frames import RGB, Chroma, ColorRange, Luma, Matrix, VideoInfo
+from cartoon_color.video.formats import Layout, component, layout, planes
+
+_ROUNDING = 0.5
+"""Codes, root mean square, left for rounding (of chroma between samples, and of RGB) and for doubled edges. In 10,600
+frames of 12 films the bound holds without it."""
 
 
-def to_rgb(picture: av.VideoFrame, info: VideoInfo) -> RGB:
-    """(H, W, 3) uint8 sRGB of `picture`; transfer functions are taken as the display's, as players do.
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """A picture as the film stores it, and as sRGB only if asked for: nobody looks at that of a duplicate."""
 
-    Chroma is interpolated linearly; it is sited as in MPEG-2 (left, between the lines), for yuvj in the middle.
-    """
-    form = layout(picture.format.name)
-    parts = planes(picture, form)
-    if form.rgb:
-        return np.ascontiguousarray(cv2.merge([_to_byte(part, form.depth) for part in parts]))
-    if form.gray:
-        parts = parts * 3
-        coefficients = rgb_matrix(info.matrix, info.color_range, form.depth).copy()
-        coefficients[:, 3] += coefficients[:, 1:3].sum(axis=1) * (1 << form.depth - 1)
-        coefficients[:, 1:3] = 0
-    else:
-        coefficients = rgb_matrix(info.matrix, info.color_range, form.depth)
-        left = not form.name.startswith("yuvj")
-        parts = [parts[0], *(_upsampled(part, parts[0].shape, left) for part in parts[1:])]
-    codes = cv2.merge(parts)
-    if form.depth == 8:
-        return np.asarray(cv2.transform(codes, coefficients), np.uint8)
-    return np.clip(np.rint(cv2.transform(codes.astype(np.float32), coefficients)), 0, 255).astype(np.uint8)
+    parts: Sequence[NDArray[Any]]
+    """Y; Y, Cb, Cr; or R, G, B: codes as decoded, uint8 for 8 bits, else uint16."""
+    form: Layout
+    info: VideoInfo
+
+    @classmethod
+    def of(cls, picture: av.VideoFrame, luma: Luma, info: VideoInfo) -> Planes:
+        """The planes of `picture`, whose Y is `luma` unless it stores R, G, B."""
+        form = layout(picture.format.name)
+        if form.rgb or not form.places:
+            return cls(planes(picture, form), form, info)
+        return cls([luma, *(component(picture, form, index) for index in range(1, len(form.places)))], form, info)
+
+    @cached_property
+    def rgb(self) -> RGB:
+        """(H, W, 3) uint8 sRGB; transfer functions are taken as the display's, as players do.
+
+        Chroma is interpolated linearly; it is sited as in MPEG-2 (left, between the lines), for yuvj in the middle.
+        """
+        form, parts = self.form, self.parts
+        if form.rgb:
+            return np.ascontiguousarray(cv2.merge([_to_byte(part, form.depth) for part in parts]))
+        coefficients = rgb_matrix(self.info.matrix, self.info.color_range, form.depth)
+        if form.gray:
+            parts = [parts[0]] * 3
+            coefficients = coefficients.copy()
+            coefficients[:, 3] += coefficients[:, 1:3].sum(axis=1) * (1 << form.depth - 1)
+            coefficients[:, 1:3] = 0
+        else:
+            left = not form.name.startswith("yuvj")
+            parts = [parts[0], *(_upsampled(part, parts[0].shape, left) for part in parts[1:])]
+        codes = cv2.merge(parts)
+        if form.depth == 8:
+            return np.asarray(cv2.transform(codes, coefficients), np.uint8)
+        return np.clip(np.rint(cv2.transform(codes.astype(np.float32), coefficients)), 0, 255).astype(np.uint8)
+
+    def greatest_difference(self, other: Planes) -> float:
+        """A bound on the mean squared difference to `other` in RGB, over pixels and channels, in 8-bit codes.
+
+        RGB is linear in the planes but for clipping, which brings pictures closer, and interpolation does not make a
+        plane's differences larger; so by the triangle inequality the root mean square in RGB is at most the sum of
+        those of the planes, each times the length of its column of the matrix, and what rounding adds. Infinite for
+        films in RGB, of which the difference itself is known as soon.
+        """
+        if self.form.rgb:
+            return math.inf
+        columns = rgb_matrix(self.info.matrix, self.info.color_range, self.form.depth)[:, : len(self.parts)]
+        squares = [cv2.norm(a, b, cv2.NORM_L2SQR) / a.size for a, b in zip(self.parts, other.parts, strict=True)]
+        if not any(squares):
+            return 0.0
+        return float((np.sqrt((columns**2).mean(axis=0)) @ np.sqrt(squares) + _ROUNDING) ** 2)
 
 
 def paint(luma: NDArray[np.uint8], ab: Chroma) -> RGB:
