@@ -21,6 +21,7 @@ from cartoon_color.stages.dedup import MarkHeld
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import Stage, chain, prefetched
 from cartoon_color.variants import Colorizer, Model
+from cartoon_color.variants.decoding import Decoded, Decoding
 from cartoon_color.variants.ensemble import MeanEnsemble
 from cartoon_color.video import Ending, Writer, probe, read
 
@@ -96,7 +97,12 @@ class Painter:
     """
 
     def __init__(
-        self, weights: Sequence[Path], *, ensemble: Ensemble | None = None, device: DeviceName = "auto"
+        self,
+        weights: Sequence[Path],
+        *,
+        ensemble: Ensemble | None = None,
+        decoding: Decoding = "annealed",
+        device: DeviceName = "auto",
     ) -> None:
         """Choose what to load.
 
@@ -109,6 +115,7 @@ class Painter:
                 "or give one of them"
             )
         self.weights = weights
+        self.decoding = decoding
         self.device = choose_device(device)
         self.dtype = fast_dtype(self.device)
 
@@ -126,12 +133,20 @@ class Painter:
                 f"the weights see pictures of different sizes ({', '.join(map(str, sorted(sizes)))} pixels), "
                 "so their mean is not defined; give weights of one input_size"
             )
+        bare = [model.variant.name for model in models if model.head.name != "histogram"]
+        if bare and self.decoding != "annealed":
+            raise WeightsError(
+                f"weights of the variant {bare[0]} predict a, b without a histogram, so there is nothing to decode by "
+                f"{self.decoding}; leave --decoding out, or give weights of another variant"
+            )
         return [model.to(self.device) for model in models]
 
     @cached_property
     def colorizer(self) -> Colorizer:
         """The model, or the ensemble."""
-        members = [model.colorize for model in self.models]
+        members: list[Colorizer] = [model.colorize for model in self.models]
+        if self.decoding != "annealed":
+            members = [Decoded(member, self.decoding) for member in members]
         return members[0] if len(members) == 1 else MeanEnsemble(members)
 
     @property

@@ -12,6 +12,7 @@ from cartoon_color import color, variants
 from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import SettingsError
 from cartoon_color.variants import VARIANTS, Prediction
+from cartoon_color.variants.decoding import Decoded, mode, sample
 from cartoon_color.variants.ensemble import MeanEnsemble
 from cartoon_color.variants.heads import AbHead, HistogramHead, rebalancing_weights
 from cartoon_color.variants.measure import measure
@@ -89,8 +90,67 @@ def test_temperature_from_expectation_to_mode() -> None:
     logits, _ = logits_and_ab()
     expectation = torch.einsum("nbhw,bc->nchw", logits.softmax(1), torch.from_numpy(color.AB_BINS))
     torch.testing.assert_close(HistogramHead(1.0).predict(logits).ab, expectation, atol=1e-3, rtol=0)
-    mode = torch.from_numpy(color.AB_BINS)[logits.argmax(1)].permute(0, 3, 1, 2)
-    torch.testing.assert_close(HistogramHead(1e-5).predict(logits).ab, mode, atol=0.1, rtol=0)
+    torch.testing.assert_close(HistogramHead(1e-5).predict(logits).ab, mode(logits), atol=0.1, rtol=0)
+
+
+def shares_of(logits: Tensor) -> NDArray[np.float64]:
+    return np.exp(log_softmax(logits))
+
+
+def test_mode_unit() -> None:
+    logits, _ = logits_and_ab()
+    expected = color.AB_BINS[shares_of(logits).argmax(axis=1)].transpose(0, 3, 1, 2)
+    assert mode(logits).shape == (2, 2, 5, 7)
+    np.testing.assert_array_equal(mode(logits), expected)
+
+
+def test_sample_unit() -> None:
+    """The bin in which the running sum of the shares passes the draw, by a search in float64."""
+    logits, _ = logits_and_ab(24, 32)
+    draw = torch.rand(24, 32, generator=torch.Generator().manual_seed(3)).numpy().astype(np.float64)
+    running = shares_of(logits).cumsum(axis=1)
+    expected = np.empty((2, 2, 24, 32), np.float32)
+    for picture, row, column in np.ndindex(2, 24, 32):
+        index = np.searchsorted(running[picture, :, row, column], draw[row, column], side="right")
+        expected[picture, :, row, column] = color.AB_BINS[index]
+    near = np.abs(running - draw[:, :].reshape(1, 1, 24, 32)).min(axis=1) < 1e-5  # where rounding may decide
+    assert near.mean() < 0.02
+    agree = (sample(logits, 3).numpy() == expected).all(axis=1)
+    assert (agree | near).all()
+
+
+def test_sample_follows_the_histogram() -> None:
+    shares = torch.zeros(313)
+    shares[[7, 100, 312]] = torch.tensor([0.5, 0.3, 0.2])
+    logits = shares.log()[None, :, None, None].expand(1, -1, 100, 100)
+    drawn = sample(logits, 0)[0].flatten(1).T.numpy()
+    bins = color.AB_BINS[[7, 100, 312]]
+    counts = [(drawn == one).all(axis=1).mean() for one in bins]
+    # Four standard deviations of 10,000 draws.
+    np.testing.assert_allclose(counts, [0.5, 0.3, 0.2], atol=0.02)
+    assert sum(counts) == 1
+
+
+def test_sample_of_a_picture_is_the_same_in_any_batch() -> None:
+    logits, _ = logits_and_ab()
+    torch.rand(7)
+    assert torch.equal(sample(logits[1:], 0), sample(logits, 0)[1:])
+    assert not torch.equal(sample(logits, 0), sample(logits, 1))
+
+
+@pytest.mark.parametrize("decoding", ["expectation", "mode", "sampling"])
+def test_decoded_unit(decoding: str) -> None:
+    logits, _ = logits_and_ab()
+    prediction = Decoded(lambda _: HistogramHead(0.2).predict(logits), decoding)(torch.zeros(2, 1, 20, 28))
+    expected = {
+        "expectation": np.einsum("nbhw,bc->nchw", shares_of(logits), color.AB_BINS.astype(np.float64)),
+        "mode": mode(logits).numpy(),
+        "sampling": sample(logits, 0).numpy(),
+    }
+    np.testing.assert_allclose(prediction.ab, expected[decoding], atol=1e-3)
+    assert prediction.logits is logits
+    with pytest.raises(ValueError, match="only histograms"):
+        Decoded(lambda _: Prediction(prediction.ab), decoding)(torch.zeros(2, 1, 20, 28))
 
 
 def test_histogram_head_in_inference_mode_then_training() -> None:
@@ -156,10 +216,12 @@ def test_variant_smoke(name: str) -> None:
     loss = model.loss(output, ab)
     assert loss.shape == ()
     torch.autograd.backward(loss)
-    for parameter in model.parameters():
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    assert trained
+    for parameter in trained:
         assert parameter.grad is not None
         assert parameter.grad.isfinite().all()
-    assert all(float(parameter.grad.abs().max()) > 0 for parameter in model.parameters() if parameter.ndim > 1)
+    assert all(float(parameter.grad.abs().max()) > 0 for parameter in trained if parameter.ndim > 1)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -242,8 +304,12 @@ def test_residual_has_the_parameters_of_table_6_2() -> None:
 
 
 def test_measures() -> None:
-    measured = {name: measure(VARIANTS[name], NetworkSettings()) for name in ("plain", "residual", "compact")}
+    measured = {
+        name: measure(VARIANTS[name], NetworkSettings()) for name in ("plain", "residual", "compact", "frozen-vgg")
+    }
     assert measured["plain"].receptive_field == 357  # Table 6.1
+    # By hand: what is pooled at strides 1, 2 and 4 adds as many pixels.
+    assert measured["frozen-vgg"].receptive_field == 357 + 1 + 2 + 4
     # By hand: 3x3 convolutions add twice their dilation times the stride so far.
     steps = [(1, 1), (1, 1), (1, 1), (2, 1), (2, 1), (2, 1), (4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 2), (4, 1)]
     assert measured["residual"].receptive_field == 1 + sum(2 * stride * dilation for stride, dilation in steps)

@@ -42,6 +42,13 @@ def render(
     ensemble: Annotated[
         Literal["mean"] | None, typer.Option(help="How several weights are put together: the mean of their a, b.")
     ] = None,
+    decoding: Annotated[
+        Literal["annealed", "expectation", "mode", "sampling"],
+        typer.Option(
+            help="How a histogram becomes a, b: annealed, the mean at the weights' own temperature; expectation, the "
+            "mean at 1; mode, the likeliest bin; sampling, a bin drawn at random, the same one in each run."
+        ),
+    ] = "annealed",
     codec: Annotated[
         Literal["x264", "x265", "svtav1", "ffv1", "prores"], typer.Option(help=help_of(EncoderSettings, "codec"))
     ] = EncoderSettings().codec,
@@ -72,7 +79,7 @@ def render(
 
     outputs = output_paths(films, output)
     settings = EncoderSettings(codec, crf, preset, pixel_format)
-    painter = Painter(choose_weights(weights or [], variant or []), ensemble=ensemble, device=device)
+    painter = Painter(choose_weights(weights or [], variant or []), ensemble=ensemble, decoding=decoding, device=device)
     summaries, failures = [], 0
     with show_progress(quiet or as_json) as progress:
         for film, target in zip(films, outputs, strict=True):

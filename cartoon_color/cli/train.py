@@ -36,6 +36,13 @@ def train(
             show_default=False,
         ),
     ] = None,
+    frozen_vgg: Annotated[
+        Path | None,
+        typer.Option(
+            help="State dict of torchvision's vgg16, .pth or .safetensors: the frozen layers of frozen-vgg.",
+            show_default=False,
+        ),
+    ] = None,
     width: Annotated[float, typer.Option(help=help_of(NetworkSettings, "width"))] = NetworkSettings().width,
     epochs: Annotated[int | None, _recipe("epochs")] = None,
     batch: Annotated[int | None, _recipe("batch")] = None,
@@ -106,6 +113,7 @@ def train(
             network=network,
             settings=settings,
             start=weights,
+            frozen=frozen_vgg,
             device=device,
             progress=show,
         )

@@ -61,6 +61,7 @@ def train(
     network: NetworkSettings,
     settings: TrainingSettings,
     start: Path | None = None,
+    frozen: Path | None = None,
     device: DeviceName = "auto",
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
@@ -78,6 +79,7 @@ def train(
         network: What to build.
         settings: How to train.
         start: A checkpoint of the same variant and width to start from.
+        frozen: Weights of the variant's frozen layers, if it has some and there is no `start`.
         device: Where to train.
         progress: Called after every update, in the first process.
 
@@ -85,15 +87,15 @@ def train(
         The weights: of the epoch that `settings.keep` says.
 
     Raises:
-        SettingsError: Too few pictures, too little memory, a loss that is no number any more, or `out` holds another
-            training.
+        SettingsError: Too few pictures, too little memory, a loss that is no number any more, `frozen` is missing or
+            has no use, or `out` holds another training.
         InputError: Pictures are missing or can't be read.
-        WeightsError: `start` can't be used.
+        WeightsError: `start` or `frozen` can't be used.
         OutputError: Nothing can be written to `out`.
     """
     where = choose_device(device)
     with explained(settings), join(where) as processes:
-        return _Run(datasets, variant, out, network, settings, start, where, processes).run(progress)
+        return _Run(datasets, variant, out, network, settings, start, frozen, where, processes).run(progress)
 
 
 class _Run:
@@ -107,6 +109,7 @@ class _Run:
         network: NetworkSettings,
         settings: TrainingSettings,
         start: Path | None,
+        frozen: Path | None,
         where: torch.device,
         processes: Processes,
     ) -> None:
@@ -125,6 +128,7 @@ class _Run:
         torch.manual_seed(settings.seed)
         self.model = variants.build(variant, network).to(where)
         self.start = None if start is None else _load_start(start, self.model)
+        self.frozen = _load_frozen(self.model, frozen, start)
         self.weights = out / f"{variant}.safetensors"
         self.state_path = out / f"{variant}.state"
         names = "\n".join(f"{picture.parent.name}/{picture.name}" for picture in self.pictures)
@@ -133,6 +137,7 @@ class _Run:
             "processes": processes.count,
             "pictures": f"{len(self.pictures)} ({hashlib.sha256(names.encode()).hexdigest()[:12]})",
             "from": self.start and self.start.sha256[:12],
+            "frozen": self.frozen and self.frozen[:12],
             **asdict(network),
             **{name: value for name, value in asdict(settings).items() if name != "workers"},
         }
@@ -276,6 +281,7 @@ class _Run:
             "version": __version__,
             "shows": [manifest.name for manifest, _ in self.datasets],
             "from": self.start and self.start.sha256,
+            "frozen": self.frozen,
             "episodes": [describe(manifest) for manifest, _ in self.datasets],
             "pictures": len(self.pictures),
             "settings": asdict(self.settings),
@@ -327,3 +333,26 @@ def _load_start(path: Path, model: variants.Model) -> checkpoint.Checkpoint:
             f"{model.settings.width:g}; give --variant {name} --width {width:g}, or other weights"
         )
     return start
+
+
+def _load_frozen(model: variants.Model, path: Path | None, start: Path | None) -> str | None:
+    """Read the weights of the frozen layers; their checksum. With `start`, they come from there."""
+    load, name = model.variant.load_frozen, model.variant.name
+    if load is None:
+        if path is not None:
+            raise SettingsError(f"the variant {name} has no frozen layers for {path}; leave --frozen-vgg out")
+        return None
+    if (path is None) == (start is None):
+        given = "neither of them was given" if path is None else f"{path} and {start} were given"
+        raise SettingsError(
+            f"the variant {name} takes its frozen layers from --frozen-vgg FILE, torchvision's vgg16 as a state "
+            f"dict, or else from weights to start --from; {given}"
+        )
+    if path is None:
+        return None
+    load(model.network, path)
+    digest = hashlib.sha256()
+    for parameter in model.network.parameters():
+        if not parameter.requires_grad:
+            digest.update(parameter.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()

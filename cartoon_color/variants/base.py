@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -72,6 +73,8 @@ class Variant:
     """Whether rare colors weigh more in the loss (thesis section 5.3)."""
     initialize: Callable[[Model, Sequence[Tensor]], None] | None = None
     """Sets the first weights, given some training batches of lightness (N, 1, H, W); None keeps PyTorch's."""
+    load_frozen: Callable[[nn.Module, Path], None] | None = None
+    """Reads the weights of the network's layers that are never trained from a file; None without such layers."""
 
 
 class Model(nn.Module):

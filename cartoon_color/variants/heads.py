@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from cartoon_color import color
 from cartoon_color.variants.base import Prediction
+from cartoon_color.variants.decoding import annealed_mean
 
 _REACH = 120
 """Targets are encoded at the nearest whole a and b, each within +-_REACH; 8-bit pictures are no finer."""
@@ -48,8 +48,7 @@ class AbHead:
 class HistogramHead:
     """A softmax over the 313 ab bins, decoded by annealed mean.
 
-    Zhang et al. 2016, sections 2.1 to 2.3; thesis sections 5.2 and 5.3. The annealed mean divides the logits by a
-    temperature before the expectation: 1 is the expectation itself, towards 0 it becomes the mode.
+    Zhang et al. 2016, sections 2.1 to 2.3; thesis sections 5.2 and 5.3.
     """
 
     name = "histogram"
@@ -57,7 +56,6 @@ class HistogramHead:
 
     def __init__(self, temperature: float) -> None:
         self.temperature = temperature
-        self._bins = torch.from_numpy(color.AB_BINS.T.copy())[:, :, None, None]
         self._encoding: tuple[Tensor, Tensor] | None = None
 
     def loss(self, output: Tensor, ab: Tensor, prior: Tensor | None = None) -> Tensor:
@@ -81,5 +79,4 @@ class HistogramHead:
 
     def predict(self, output: Tensor) -> Prediction:
         """The annealed mean, and the logits behind it."""
-        annealed = functional.softmax(output / self.temperature, dim=1)
-        return Prediction(functional.conv2d(annealed, self._bins.to(output.device)), output)
+        return Prediction(annealed_mean(output, self.temperature), output)

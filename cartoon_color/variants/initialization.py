@@ -57,7 +57,9 @@ def initialize_from_data(model: Model, batches: Sequence[Tensor]) -> None:
 
 
 def _layers(model: Model) -> list[nn.Conv2d | nn.ConvTranspose2d]:
-    return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    """Those that are trained."""
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    return [layer for layer in layers if layer.weight.requires_grad]
 
 
 class _ReachedError(Exception):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from cartoon_color.config import NetworkSettings
@@ -56,6 +57,8 @@ def _receptive_field(variant: Variant) -> int:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
             module.register_forward_hook(note)
+        elif isinstance(module, nn.MaxPool2d):  # a mean sees as far, and its gradient reaches all of it
+            module.register_forward_hook(lambda _, inputs, __: functional.avg_pool2d(inputs[0], 2, ceil_mode=True))
     picture = torch.ones(1, 1, _FIELD, _FIELD, requires_grad=True)
     output = network(picture)
     cell = _FIELD // min(sizes) // OUTPUT_STRIDE
