@@ -8,7 +8,7 @@ makes a, b of a picture independent of the container it came in.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -38,24 +38,46 @@ def rgb_to_lab(rgb: RGB) -> Float:
 
     As skimage.color.rgb2lab up to rounding, in a tenth of its time.
     """
-    linear = cv2.LUT(rgb.reshape(1, -1, 3), _linear_light())
+    return _linear_to_lab(cv2.LUT(rgb.reshape(1, -1, 3), _linear_light())).reshape(rgb.shape)
+
+
+def _linear_to_lab(linear: NDArray[Any]) -> Float:
+    """CIELAB of linear light, (1, N, 3) float32."""
     xyz = cv2.transform(linear, (_RGB_TO_XYZ / _WHITE_D65[:, None]).astype(np.float32))
     f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     lab = cv2.transform(f, np.array([[0, 116, 0, -16], [500, -500, 0, 0], [0, 200, -200, 0]], np.float32))
-    return np.asarray(lab, np.float32).reshape(rgb.shape)
+    return np.asarray(lab, np.float32)
 
 
 @lru_cache
 def _linear_light() -> Float:
     """Light of every 8-bit code: (256,), 0..1."""
-    encoded = np.arange(256) / 255
-    return np.where(encoded > 0.04045, ((encoded + 0.055) / 1.055) ** 2.4, encoded / 12.92).astype(np.float32)
+    return np.asarray(_decode(np.arange(256) / 255), np.float32)
+
+
+def _decode(encoded: NDArray[Any]) -> NDArray[Any]:
+    """Light, 0..1, of sRGB's R', G' or B', 0..1."""
+    return np.where(encoded > 0.04045, ((encoded + 0.055) / 1.055) ** 2.4, encoded / 12.92)
 
 
 def lab_to_rgb(lab: Float) -> RGB:
     """sRGB picture of CIELAB: (..., 3) to (..., 3) uint8; what is out of gamut is clipped channel by channel."""
     rgb = np.clip(_lab_to_encoded_rgb(lab[..., 0], lab[..., 1:]), 0, 1)
     return np.asarray(np.rint(rgb * 255), np.uint8)
+
+
+def mean_ab_in_rgb(lightness: Float, members: Float) -> Float:
+    """a, b of the mean R'G'B' of several colors that share their L*; each is clipped to the sRGB gamut first.
+
+    Args:
+        lightness: (...) float32, L* 0..100.
+        members: (M, ..., 2) float32, the a, b of M colors for each L*.
+
+    Returns:
+        (..., 2) float32.
+    """
+    encoded = np.clip(_lab_to_encoded_rgb(lightness, members), 0, 1).mean(axis=0)
+    return _linear_to_lab(_decode(encoded).reshape(1, -1, 3)).reshape(encoded.shape)[..., 1:]
 
 
 def _lab_to_encoded_rgb(lightness: Float, ab: Float) -> Float:
@@ -85,7 +107,7 @@ def normalized_luma(bit_depth: int, color_range: ColorRange) -> Float:
 
 def gray_lightness(luma: Float) -> Float:
     """L* (0..100) of the gray whose R' = G' = B' = `luma` (0..1), element by element."""
-    linear = np.where(luma > 0.04045, ((luma + 0.055) / 1.055) ** np.float32(2.4), luma / 12.92)
+    linear = _decode(luma)
     f = np.where(linear > (6 / 29) ** 3, np.cbrt(linear), linear / (3 * (6 / 29) ** 2) + 4 / 29)
     return np.asarray(116 * f - 16, np.float32)
 

@@ -16,6 +16,10 @@ from typing import Literal
 from cartoon_color.errors import SettingsError
 
 Views = Literal["film", "thesis"]
+Segmentation = Literal["regiongrow", "felzenszwalb"]
+Clusters = Literal["2", "elbow"]
+Rest = Literal["keep", "nearest"]
+Space = Literal["lab", "rgb"]
 
 
 def help_of(settings: type, name: str) -> str:
@@ -223,6 +227,22 @@ class ExtractSettings:
             problems.append(f"fade_keep must be at least 0, not {self.fade_keep}")
         if problems:
             raise SettingsError("extract: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class RefineSettings:
+    """How each region of a drawing gets one color (thesis section 8.4.1)."""
+
+    method: Segmentation
+    """Give each region one color; regions are found by growing them from seeds, or by merging pixels in a graph
+    (Felzenszwalb and Huttenlocher), which leaks less where edges are faint."""
+    clusters: Clusters = "2"
+    """Of how many clusters of a region's colors the largest gives its color: 2, or as many as the elbow rule says,
+    which takes ten times as long."""
+    rest: Rest = "keep"
+    """What pixels in no region (lines, fine detail) get: their own color, or that of the nearest region."""
+    members: bool = False
+    """Refine what each of several weights predicts before the mean is taken, not the mean itself."""
 
 
 Codec = Literal["x264", "x265", "svtav1", "ffv1", "prores"]
