@@ -1,4 +1,4 @@
-"""Measures of color, as pure functions; what each means, and its unit, stands in docs/evaluation.md.
+"""Measures of color, as pure functions; what each means, and its unit, stands in docs/quality.md.
 
 Everything is computed in floating point: differences of unsigned bytes wrap around.
 """
@@ -102,7 +102,12 @@ def ciede2000(truth: RGB, colored: RGB) -> float:
 
 
 def lab_ciede2000(truth: NDArray[Any], colored: NDArray[Any]) -> float:
-    """The same of pictures in CIELAB, (H, W, 3).
+    """The same of pictures in CIELAB, (H, W, 3)."""
+    return float(ciede2000_differences(truth, colored).mean(dtype=np.float64))
+
+
+def ciede2000_differences(truth: NDArray[Any], colored: NDArray[Any]) -> Float:
+    """CIEDE2000 of every pixel of pictures in CIELAB: (H, W, 3) each to (H, W).
 
     Sharma, Wu and Dalal 2005, in the order of its equations. In single precision it agrees with
     skimage.color.deltaE_ciede2000 within 1e-5, in a quarter of its time.
@@ -132,7 +137,7 @@ def lab_ciede2000(truth: NDArray[Any], colored: NDArray[Any]) -> float:
     by_chroma = (chroma_2 - chroma_1) / (1 + 0.045 * chroma)
     by_hue = 2 * np.sqrt(chroma_1 * chroma_2) * np.sin(turn / 2) / (1 + 0.015 * chroma * t)
     squared = by_lightness**2 + by_chroma**2 + by_hue**2 + rotation * by_chroma * by_hue
-    return float(np.sqrt(np.maximum(squared, 0)).mean(dtype=np.float64))
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
 def _at_high_chroma(chroma: NDArray[Any]) -> NDArray[Any]:
@@ -239,3 +244,114 @@ def _smoothing() -> NDArray[np.float64]:
     squared = ((AB_BINS[:, None].astype(np.float64) - AB_BINS) ** 2).sum(axis=-1)
     weights = np.exp(-squared / (2 * 5.0**2))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+# --- of flicker ---
+
+CDC_DISTANCES = (1, 2, 4)
+"""In frames, between the pictures whose histograms are compared (Liu et al. 2021, section 4.1)."""
+
+
+def channel_histograms(rgb: RGB) -> NDArray[np.float64]:
+    """Shares of the pixels with each code: (..., 3) to (3, 256)."""
+    counts = [np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(rgb, -1, 0)]
+    return np.asarray(np.stack(counts) / counts[0].sum())
+
+
+def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Jensen-Shannon divergence in nats, at most ln 2, of distributions along the last axis; mean over the others.
+
+    Between `channel_histograms` of two frames, averaged over all pairs at a distance and over `CDC_DISTANCES`, it is
+    the color distribution consistency (CDC) of Liu et al. 2021, "Temporally consistent video colorization with deep
+    feature propagation and self-regularization learning".
+    """
+    divergence = _entropy((first + second) / 2) - (_entropy(first) + _entropy(second)) / 2
+    return float(np.maximum(divergence, 0).mean())
+
+
+def _entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    logarithms = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    return np.asarray(-(shares * logarithms).sum(axis=-1))
+
+
+def warp(picture: NDArray[Any], flow: Float) -> Float:
+    """The later picture as seen from the earlier one, bilinear: (H, W, C) and flow (H, W, 2) in x, y to (H, W, C)."""
+    x, y = _places(flow.shape[0], flow.shape[1])
+    moved = cv2.remap(
+        picture.astype(np.float32, copy=False), x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, None,
+        cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return np.asarray(moved, np.float32)
+
+
+def mean_squared_change(first: Float, second: Float, counts: NDArray[np.bool_]) -> float:
+    """Mean over the pixels that count, and over channels: (H, W, C) each and (H, W), of which one at least is true."""
+    mask = counts.view(np.uint8)
+    return float(cv2.norm(first, second, cv2.NORM_L2SQR, mask) / (first.shape[-1] * cv2.countNonZero(mask)))
+
+
+def mean_change(first: Float, second: Float, counts: NDArray[np.bool_]) -> float:
+    """The same of the absolute change."""
+    mask = counts.view(np.uint8)
+    return float(cv2.norm(first, second, cv2.NORM_L1, mask) / (first.shape[-1] * cv2.countNonZero(mask)))
+
+
+def followed(forward: Float, backward: Float) -> NDArray[np.bool_]:
+    """Pixels of the earlier picture that the flow finds in the later one: (H, W, 2) each, in pixels, to (H, W).
+
+    Left out are pixels that the flow back doesn't return from, motion boundaries (both as Lai et al. 2018, "Learning
+    blind video temporal consistency", section 4.2, and Ruder et al. 2016, section 3.3, with squared lengths), and what
+    leaves the picture.
+    """
+    height, width = forward.shape[:2]
+    back = warp(backward, forward)
+    long, long_back = _squared(forward), _squared(back)
+    lost = _squared(forward + back) > 0.01 * (long + long_back) + 0.5
+    steps = np.zeros((height, width), np.float32)
+    steps[:-1] += _squared(forward[1:] - forward[:-1])
+    steps[:, :-1] += _squared(forward[:, 1:] - forward[:, :-1])
+    x, y = _places(height, width)
+    to_x, to_y = x + forward[..., 0], y + forward[..., 1]
+    inside = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
+    return np.asarray(inside & ~lost & (steps <= 0.01 * long + 0.002))
+
+
+def _squared(vectors: Float) -> Float:
+    return np.asarray(vectors[..., 0] ** 2 + vectors[..., 1] ** 2)
+
+
+@lru_cache
+def _places(height: int, width: int) -> tuple[Float, Float]:
+    """x and y of every pixel, (H, W) each."""
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return x, y
+
+
+AB_SWITCH = 5.0
+"""CIEDE2000 by which colors of a region have to differ to count as different."""
+
+
+def medians_by_label(values: NDArray[Any], labels: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """The (lower) median of the values of every label but 0: (H, W, C) below 512 and (H, W) to (count, C).
+
+    Rows of labels that don't occur, and row 0, are 0.
+    """
+    inside = np.flatnonzero(labels)
+    chosen = labels.ravel()[inside].astype(np.int64)
+    sizes = np.bincount(chosen, minlength=count)
+    occurs = sizes > 0
+    middle = (np.cumsum(sizes) - sizes + (sizes - 1) // 2)[occurs]
+    medians = np.zeros((count, values.shape[-1]))
+    for channel in range(values.shape[-1]):
+        # One sort for all labels, which are further apart than values are.
+        ordered = np.sort(chosen * 1024.0 + values[..., channel].ravel()[inside])
+        medians[occurs, channel] = ordered[middle] - np.flatnonzero(occurs) * 1024.0
+    return medians
+
+
+def ab_differences(first: NDArray[Any], second: NDArray[Any]) -> Float:
+    """CIEDE2000 of colors a, b of the same lightness, whichever: (N, 2) each to (N,)."""
+    if not len(first):
+        return np.zeros(0, np.float32)
+    labs = [np.insert(np.asarray(colors, np.float32), 0, 50, axis=-1)[None] for colors in (first, second)]
+    return np.asarray(ciede2000_differences(*labs)[0])

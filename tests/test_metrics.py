@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
-from scipy.spatial.distance import cdist
+from scipy.ndimage import map_coordinates, maximum_filter
+from scipy.spatial.distance import cdist, jensenshannon
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -200,3 +200,84 @@ def test_rarity_unit() -> None:
     np.testing.assert_allclose(weights[occurring], 1 / smooth[occurring], rtol=1e-6)
     assert np.count_nonzero(weights) == 3
     assert weights[far] > weights[near] > weights[0]
+
+
+# --- of flicker ---
+
+
+def test_color_distribution_unit(pair: tuple[Picture, Picture]) -> None:
+    """SciPy's distance is the root of the divergence."""
+    first, second = (metrics.channel_histograms(picture) for picture in pair)
+    counts = [[np.sum(pair[0][..., channel] == code) for code in range(256)] for channel in range(3)]
+    np.testing.assert_allclose(first, np.array(counts) / pair[0][..., 0].size)
+    expected = np.mean([jensenshannon(first[channel], second[channel]) ** 2 for channel in range(3)])
+    assert expected > 0.1
+    assert metrics.jensen_shannon(first, second) == pytest.approx(expected)
+    assert metrics.jensen_shannon(first, first) == 0
+    assert metrics.jensen_shannon(np.array([[1.0, 0]]), np.array([[0, 1.0]])) == pytest.approx(math.log(2))
+
+
+def test_warp_unit() -> None:
+    rng = np.random.default_rng(0)
+    picture, flow = rng.normal(0, 30, (12, 16, 2)), rng.uniform(-3, 3, (12, 16, 2)).astype(np.float32)
+    rows, columns = np.mgrid[:12, :16]
+    places = [rows + flow[..., 1], columns + flow[..., 0]]
+    expected = [map_coordinates(picture[..., channel], places, order=1, mode="nearest") for channel in range(2)]
+    # OpenCV interpolates at 32nds of a pixel.
+    np.testing.assert_allclose(metrics.warp(picture, flow), np.stack(expected, -1), atol=4)
+    whole = np.full((12, 16, 2), (2, -1), np.float32)
+    np.testing.assert_allclose(metrics.warp(picture, whole)[1:, :-2], picture[:-1, 2:], rtol=1e-5)
+
+
+def test_changes_count_chosen_pixels(pair: tuple[Picture, Picture]) -> None:
+    first, second = (picture.astype(np.float32) for picture in pair)
+    chosen = np.random.default_rng(0).random(first.shape[:2]) < 0.3
+    difference = np.concatenate([first.astype(float)[chosen] - second.astype(float)[chosen]])
+    assert metrics.mean_squared_change(first, second, chosen) == pytest.approx((difference**2).mean())
+    assert metrics.mean_change(first, second, chosen) == pytest.approx(np.abs(difference).mean())
+
+
+def test_followed_unit() -> None:
+    """All by hand, on 8x10 pixels."""
+
+    def flow(x: float, y: float) -> NDArray[np.float32]:
+        return np.full((8, 10, 2), (x, y), np.float32)
+
+    def seen(rows: slice, columns: slice) -> NDArray[np.bool_]:
+        mask = np.zeros((8, 10), bool)
+        mask[rows, columns] = True
+        return mask
+
+    everywhere = slice(None)
+    np.testing.assert_array_equal(metrics.followed(flow(0, 0), flow(0, 0)), seen(everywhere, everywhere))
+    # What moves by 3 to the right and 2 up leaves on two sides.
+    np.testing.assert_array_equal(metrics.followed(flow(3, -2), flow(-3, 2)), seen(slice(2, None), slice(0, 7)))
+    # Back by 2 only: 1 > 0.01 (9 + 4) + 0.5; by 2.5: 0.25 < 0.01 (9 + 6.25) + 0.5.
+    assert not metrics.followed(flow(3, 0), flow(-2, 0)).any()
+    np.testing.assert_array_equal(metrics.followed(flow(3, 0), flow(-2.5, 0)), seen(everywhere, slice(0, 7)))
+    # A step of 0.1 in x: 0.01 > 0.002 on its left; one of 0.04 isn't: 0.0016.
+    for step, left_out in ((0.1, True), (0.04, False)):
+        forward = flow(0, 0)
+        forward[:, 5:, 1] = step
+        mask = metrics.followed(forward, -forward)[:-1]
+        assert mask[:, 4].any() != left_out
+        assert mask[:, [0, 1, 2, 3, 5, 6, 7, 8, 9]].all()
+
+
+def test_medians_by_label_unit() -> None:
+    rng = np.random.default_rng(0)
+    values, labels = rng.normal(0, 60, (20, 30, 2)).astype(np.float32), rng.integers(0, 300, (20, 30))
+    labels[labels == 7] = 0
+    medians = metrics.medians_by_label(values, labels, 300)
+    assert not medians[[0, 7]].any()
+    for label in np.unique(labels[labels > 0]):
+        expected = np.quantile(values[labels == label].astype(np.float64), 0.5, axis=0, method="lower")
+        np.testing.assert_allclose(medians[label], expected, atol=1e-9)
+
+
+def test_ab_differences_unit() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(0, 40, (50, 2)), rng.normal(0, 40, (50, 2))
+    expected = deltaE_ciede2000(np.insert(first, 0, 20, axis=1), np.insert(second, 0, 20, axis=1))
+    np.testing.assert_allclose(metrics.ab_differences(first, second), expected, atol=1e-3)
+    assert metrics.ab_differences(first[:0], second[:0]).shape == (0,)

@@ -37,6 +37,9 @@ def evaluate(
         str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Compare at this size. [default: the truth's own]")
     ] = None,
     every: Annotated[int, typer.Option(help="Compare every n-th frame.", min=1)] = 1,
+    flicker: Annotated[
+        bool, typer.Option("--flicker/--no-flicker", help="Measure flicker and regions, too, in all frames.")
+    ] = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,6 +69,7 @@ def evaluate(
             index=index,
             size=None if size is None else _size(size),
             every=every,
+            flicker=flicker,
             progress=Counter(progress, truth.name, "fps"),
         )
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from cartoon_color import metrics
 from cartoon_color.color import luma_of_rgb
@@ -18,13 +18,18 @@ from cartoon_color.compare import png, tile
 from cartoon_color.dataset.index import read_rows, write_atomically
 from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.evaluation.baselines import Baseline, baselines
+from cartoon_color.evaluation.drawn import find_labels
 from cartoon_color.evaluation.figures import cumulative_errors, load_pyplot, training_curves
+from cartoon_color.evaluation.flicker import Flicker
 from cartoon_color.evaluation.report import report
-from cartoon_color.evaluation.scores import Scores, Truth
+from cartoon_color.evaluation.scores import Picture, Scores, Truth
 from cartoon_color.evaluation.sheet import TILE_HEIGHT, Moments, mosaic
 from cartoon_color.evaluation.sources import Source, name_sources, together
 from cartoon_color.evaluation.tables import Result
-from cartoon_color.frames import RGB
+from cartoon_color.frames import RGB, Frame, Luma
+from cartoon_color.stages.dedup import MarkHeld
+from cartoon_color.stages.shots import DetectShots
+from cartoon_color.streams import chain
 from cartoon_color.video import paint, probe
 from cartoon_color.video.compose import compose, rgb_to_planes
 
@@ -46,6 +51,7 @@ def evaluate(
     index: Path | None = None,
     size: tuple[int, int] | None = None,
     every: int = 1,
+    flicker: bool = True,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Result:
     """Measure colorized films, or folders of pictures, against the truth; and baselines beside them.
@@ -60,6 +66,7 @@ def evaluate(
         index: Of the truth, from `extract`: only frames that it kept are compared; the film side by side has all.
         size: Width and height to compare at; the truth's own by default.
         every: Every n-th frame is compared, and is in the film side by side.
+        flicker: Whether flicker and the colors of regions are measured, too, in all frames.
         progress: Called with the number of frames read, and of all if it is known.
 
     Raises:
@@ -80,7 +87,7 @@ def evaluate(
     kept = None if index is None else {row.index for row in read_rows(index) if row.decision == "kept"}
     known = baselines(training)
     sources = name_sources(colorized, [*known, TRUTH])
-    run = _Pass(Source(truth, TRUTH), sources, known, kept, size, every, progress)
+    run = _Pass(Source(truth, TRUTH), sources, known, kept, size, every, flicker, progress)
     if out is None:
         for _ in run.frames(draw=False):
             pass
@@ -113,11 +120,13 @@ class _Pass:
         kept: set[int] | None,
         size: tuple[int, int] | None,
         every: int,
+        flicker: bool,
         progress: Callable[[int, int | None], None] | None,
     ) -> None:
         self._truth, self._sources, self._known, self._kept = truth, sources, known, kept
         self._size, self._every, self._progress = size, every, progress
         self.scores = {name: Scores() for name in [*(source.name for source in sources), *known, TRUTH]}
+        self.flicker = Flicker(list(self.scores), TRUTH, find_labels(truth.path)) if flicker else None
         self.moments = Moments()
         self.names = ["input", *(source.name for source in sources), TRUTH]
         self._shape = (0, 0)
@@ -127,36 +136,57 @@ class _Pass:
         film = None if self._truth.path.is_dir() else probe(self._truth.path)
         total, aspect = (None, Fraction(1)) if film is None else (film.frames, film.sample_aspect)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for number, (_, picture, others) in enumerate(together(self._truth, self._sources)):
+            for frame, picture, others in self._marked():
                 if self._progress is not None:
-                    self._progress(number + 1, total)
-                counts = self._kept is None or number in self._kept
-                if number % self._every or not (counts or draw):
-                    continue
-                luma = luma_of_rgb(picture, "bt601")
-                if counts:
-                    self._measure(pool, *(self._scaled(each) for each in (picture, *others)))
-                if draw:
-                    tiles = [tile(shown, TILE_HEIGHT, aspect) for shown in (_gray(luma), *others, picture)]
+                    self._progress(frame.index + 1, total)
+                due = not frame.index % self._every
+                counts = due and (self._kept is None or frame.index in self._kept)
+                if counts or self.flicker is not None:
+                    self._measure(pool, frame, counts, *(self._scaled(each) for each in (picture, *others)))
+                if draw and due:
+                    tiles = [tile(shown, TILE_HEIGHT, aspect) for shown in (_gray(frame.luma), *others, picture)]
                     if counts:
                         self.moments.add(tiles)
                     yield mosaic(self.names, tiles)
         if not self.scores[TRUTH].frames:
             raise SettingsError(f"none of the frames of {self._truth.path} was to be compared; choose others")
 
-    def _measure(self, pool: ThreadPoolExecutor, picture: RGB, *colored: RGB) -> None:
+    def _marked(self) -> Iterator[tuple[Frame, RGB, list[RGB]]]:
+        """All frames, with shots and drawings where they matter, told from the truth's luma; what a stage holds back,
+        waits here in color."""
+        waiting: deque[tuple[RGB, list[RGB]]] = deque()
+
+        def lumas() -> Iterator[Frame]:
+            for number, (_, picture, others) in enumerate(together(self._truth, self._sources)):
+                waiting.append((picture, others))
+                yield Frame(luma_of_rgb(picture, "bt601"), pts=number, time_base=Fraction(1), index=number)
+
+        for frame in chain(lumas(), [] if self.flicker is None else [DetectShots(), MarkHeld()]):
+            yield frame, *waiting.popleft()
+
+    def _measure(self, pool: ThreadPoolExecutor, frame: Frame, counts: bool, picture: RGB, *colored: RGB) -> None:
         self._shape = picture.shape[:2]
-        true, luma = Truth(picture), luma_of_rgb(picture, "bt601")
-        given = dict(zip(self.names[1:], [*colored, picture], strict=True))
+        luma = luma_of_rgb(picture, "bt601")
+        given = dict(zip(self.names[1:-1], colored, strict=True))
+        true = Truth(picture) if counts else Picture(picture)
 
-        def score(name: str) -> None:
-            self.scores[name].add(true, given[name] if name in given else paint(luma, self._known[name](luma)))
+        def look(name: str) -> Picture:
+            if name == TRUTH:
+                return true
+            return Picture(given[name] if name in given else paint(luma, self._known[name](luma)))
 
-        list(pool.map(score, self.scores))  # NumPy and OpenCV let other threads run meanwhile
+        # NumPy and OpenCV let other threads run meanwhile.
+        pictures = dict(zip(self.scores, pool.map(look, self.scores), strict=True))
+        if self.flicker is not None:
+            self.flicker.add(frame, luma, pictures, pool)
+        if isinstance(true, Truth):
+            list(pool.map(lambda name: self.scores[name].add(true, pictures[name]), self.scores))
 
     def result(self) -> Result:
         """What was measured."""
         results = {name: score.result() for name, score in self.scores.items()}
+        if self.flicker is not None:
+            results = {name: values | self.flicker.result(name) for name, values in results.items()}
         own = {source.name: results.pop(source.name) for source in self._sources}
         height, width = self._shape
         return Result(str(self._truth.path.name), self.scores[TRUTH].frames, (width, height), own, results)
@@ -170,5 +200,5 @@ class _Pass:
         return picture
 
 
-def _gray(luma: NDArray[np.uint8]) -> RGB:
-    return np.repeat(luma[..., None], 3, axis=-1)
+def _gray(luma: Luma) -> RGB:
+    return np.repeat(luma[..., None].astype(np.uint8), 3, axis=-1)

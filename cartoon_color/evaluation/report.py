@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from cartoon_color.evaluation.scores import METRICS
 from cartoon_color.evaluation.tables import Result
 
 _STYLE = """
@@ -29,12 +28,14 @@ def report(result: Result, figures: Mapping[str, bytes], film: str, attached: Se
         film: Name of the film side by side, in the same folder.
         attached: PNG and CSV files to show after them, under the names of their folders and files.
     """
-    head = "".join(f'<th title="{escape(metric.meaning)}">{escape(metric.label)}</th>' for metric in METRICS)
+    head = "".join(f'<th title="{escape(metric.meaning)}">{escape(metric.label)}</th>' for metric in result.metrics)
     rows = "".join(
         f"<tr><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in result.cells(name, '<b>{}</b>'))}</tr>\n"
         for name in result.rows
     )
-    meanings = "".join(f"<li><b>{escape(metric.label)}</b>: {escape(metric.meaning)}</li>\n" for metric in METRICS)
+    meanings = "".join(
+        f"<li><b>{escape(metric.label)}</b>: {escape(metric.meaning)}</li>\n" for metric in result.metrics
+    )
     pictures = "".join(_heading(name.removesuffix(".png")) + _image(name, code) for name, code in figures.items())
     pictures += "".join(_heading(f"{path.parent.name}: {path.stem}") + _attachment(path) for path in attached)
     width, height = result.size

@@ -28,7 +28,7 @@ class Metric:
     meaning: str
 
 
-METRICS = (
+PICTURE_METRICS = (
     Metric("rmse", "RMSE", 4, "low", "mean distance in alpha, beta (thesis eq. 8.1, 8.2)"),
     Metric("psnr", "PSNR", 2, "high", "dB over R'G'B', mean over frames (thesis eq. 8.3)"),
     Metric("pa", "PA", 4, "low", "perceivable artifacts: evenly colored pixels that no longer are (thesis eq. 8.4)"),
@@ -43,15 +43,37 @@ METRICS = (
     Metric("difference", "difference", 2, "low", "mean absolute difference of R'G'B', in percent"),
     Metric("colorfulness", "colorfulness", 1, "truth", "Hasler and Süsstrunk 2003; gray has 0"),
 )
+"""Of each frame by itself."""
+
+FLICKER_METRICS = (
+    Metric("cdc", "CDC", 6, "truth", "color distribution consistency: change of histograms over 1, 2 and 4 frames"),
+    Metric(
+        "warp_error", "warp error", 6, "truth", "mean squared change of R'G'B' (0 to 1) along flow (Lai et al. 2018)"
+    ),
+    Metric("flow_change", "flow change", 3, "truth", "mean absolute change of a, b along flow; gray has 0"),
+    Metric("color_switch", "color switch", 4, "low", "share of regions that change color while the truth's don't"),
+    Metric("exact_regions", "exact regions", 4, "high", "share of regions within 5 CIEDE2000 of the truth's color"),
+    Metric("held_flicker", "held flicker", 4, "low", "mean absolute change of a, b while a drawing is held"),
+)
+"""Of drawings that follow each other, and of regions (`flicker`)."""
+
+METRICS = (*PICTURE_METRICS, *FLICKER_METRICS)
 
 
-class Truth:
-    """A true picture with what is needed of it for every comparison."""
+class Picture:
+    """A picture (H, W, 3) with its colors as measures need them."""
 
     def __init__(self, rgb: RGB) -> None:
         self.rgb = rgb
         self.lab = rgb_to_lab(rgb)
         self.ab = np.ascontiguousarray(self.lab[..., 1:])
+
+
+class Truth(Picture):
+    """A true one, with what is needed of it for every comparison."""
+
+    def __init__(self, rgb: RGB) -> None:
+        super().__init__(rgb)
         whole = np.rint(self.ab).astype(np.int64)
         # Few colors occur in a cartoon, so each is searched once.
         codes, place = np.unique((whole[..., 0] + 128) * 256 + whole[..., 1] + 128, return_inverse=True)
@@ -71,10 +93,9 @@ class Scores:
         self._sums: dict[str, float] = {}
         self._counts: NDArray[np.int64] = np.zeros((len(AB_BINS), metrics.AB_STEPS + 1), np.int64)
 
-    def add(self, truth: Truth, colored: RGB) -> None:
-        """One frame (H, W, 3)."""
-        lab = rgb_to_lab(colored)
-        ab = np.ascontiguousarray(lab[..., 1:])
+    def add(self, truth: Truth, picture: Picture) -> None:
+        """One frame."""
+        colored, lab, ab = picture.rgb, picture.lab, picture.ab
         distance = metrics.alpha_beta_distance(truth.rgb, colored)
         steps = np.minimum(distance / ERROR_STEP, ERROR_STEPS).astype(np.int64)
         self.pixel_errors += np.bincount(steps.ravel(), minlength=ERROR_STEPS + 1)
@@ -102,4 +123,4 @@ class Scores:
         means["chroma_psnr"] = metrics.chroma_psnr(means.pop("ab_error"))
         means["auc"] = metrics.area_under_curve(self._counts)
         means["auc_rebalanced"] = metrics.area_under_curve(self._counts, metrics.rarity(self._counts))
-        return {metric.name: means[metric.name] for metric in METRICS}
+        return {metric.name: means[metric.name] for metric in PICTURE_METRICS}

@@ -31,6 +31,11 @@ class Result:
         """Everything that was measured, in the order of the tables."""
         return {**self.colorized, **self.baselines}
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """The columns: those of `METRICS` that were measured."""
+        return [metric for metric in METRICS if metric.name in self.baselines["truth"]]
+
     def to_json(self) -> dict[str, Any]:
         """As dictionaries of numbers and texts."""
         return {
@@ -64,8 +69,8 @@ class Result:
     def to_markdown(self) -> str:
         """A table; the best input of each column is bold."""
         lines = [
-            "| | " + " | ".join(metric.label for metric in METRICS) + " |",
-            "| --- |" + " --- |" * len(METRICS),
+            "| | " + " | ".join(metric.label for metric in self.metrics) + " |",
+            "| --- |" + " --- |" * len(self.metrics),
             *("| " + " | ".join([name.replace("|", r"\|"), *self.cells(name, "**{}**")]) + " |" for name in self.rows),
         ]
         return "\n".join(lines) + "\n"
@@ -73,8 +78,8 @@ class Result:
     def to_latex(self) -> str:
         """A tabular environment."""
         lines = [
-            r"\begin{tabular}{l" + "r" * len(METRICS) + "}",
-            " & ".join(["", *(metric.label for metric in METRICS)]) + r" \\ \hline",
+            r"\begin{tabular}{l" + "r" * len(self.metrics) + "}",
+            " & ".join(["", *(metric.label for metric in self.metrics)]) + r" \\ \hline",
             *(
                 " & ".join([re.sub("[_&%$#{}]", r"\\\g<0>", name), *self.cells(name, r"\textbf{{{}}}")]) + r" \\"
                 for name in self.rows
@@ -87,15 +92,15 @@ class Result:
         """One line for each row, after a line of names; full precision."""
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["name", *(metric.name for metric in METRICS)])
+        writer.writerow(["name", *(metric.name for metric in self.metrics)])
         for name, values in self.rows.items():
-            writer.writerow([name, *(values[metric.name] for metric in METRICS)])
+            writer.writerow([name, *(values[metric.name] for metric in self.metrics)])
         return text.getvalue()
 
     def cells(self, name: str, bold: str) -> list[str]:
         """The numbers of a row as texts; `bold` holds {} where the best one goes."""
         cells = []
-        for metric in METRICS:
+        for metric in self.metrics:
             value = self.rows[name][metric.name]
             exact = metric.name.endswith("psnr") and not self.rows[name]["difference"]
             cell = "exact" if exact else f"{value:.{metric.digits}f}"
