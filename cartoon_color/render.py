@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from cartoon_color import checkpoint, color
-from cartoon_color.config import EncoderSettings
+from cartoon_color.config import EncoderSettings, RefineSettings, Space
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
 from cartoon_color.errors import OutputError, SettingsError, WeightsError
 from cartoon_color.frames import Frame, Luma, VideoInfo
@@ -22,13 +22,13 @@ from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import Stage, chain, prefetched
 from cartoon_color.variants import Colorizer, Model
 from cartoon_color.variants.decoding import Decoded, Decoding
-from cartoon_color.variants.ensemble import MeanEnsemble
+from cartoon_color.variants.ensemble import MaxEnsemble, MeanEnsemble
 from cartoon_color.video import Ending, Writer, probe, read
 
 READ_AHEAD = 8
 """Frames decoded before they are asked for."""
 
-Ensemble = Literal["mean"]
+Ensemble = Literal["mean", "max"]
 
 
 @dataclass(frozen=True)
@@ -101,21 +101,33 @@ class Painter:
         weights: Sequence[Path],
         *,
         ensemble: Ensemble | None = None,
+        space: Space = "lab",
+        refine: RefineSettings | None = None,
         decoding: Decoding = "annealed",
         device: DeviceName = "auto",
+        say: Callable[[str], None] | None = None,
     ) -> None:
-        """Choose what to load.
+        """Choose what to load, how it is put together, and whether that is refined; `say` is told what is left out.
 
         Raises:
-            SettingsError: Several weights but no way to put them together, or a device that isn't there.
+            SettingsError: Several weights but no way to put them together, settings that don't go together, or a
+                device that isn't there.
         """
         if len(weights) > 1 and ensemble is None:
             raise SettingsError(
-                f"{len(weights)} weights were given ({', '.join(map(str, weights))}), which takes --ensemble mean; "
-                "or give one of them"
+                f"{len(weights)} weights were given ({', '.join(map(str, weights))}), which takes --ensemble mean "
+                "or max; or give one of them"
+            )
+        if ensemble != "mean" and (space != "lab" or (refine is not None and refine.members)):
+            raise SettingsError(
+                "--ensemble-space rgb and --refine-members say how a mean is taken; give --ensemble mean with them"
             )
         self.weights = weights
+        self.ensemble = ensemble
+        self.space: Space = space
+        self.refine = refine
         self.decoding = decoding
+        self.say = say
         self.device = choose_device(device)
         self.dtype = fast_dtype(self.device)
 
@@ -131,7 +143,7 @@ class Painter:
         if len(sizes) > 1:
             raise WeightsError(
                 f"the weights see pictures of different sizes ({', '.join(map(str, sorted(sizes)))} pixels), "
-                "so their mean is not defined; give weights of one input_size"
+                "so they can't be put together; give weights of one input_size"
             )
         bare = [model.variant.name for model in models if model.head.name != "histogram"]
         if bare and self.decoding != "annealed":
@@ -142,12 +154,29 @@ class Painter:
         return [model.to(self.device) for model in models]
 
     @cached_property
+    def members(self) -> list[Colorizer]:
+        """What colors: each model, but for a maximum those that predict histograms.
+
+        Raises:
+            WeightsError: A maximum of weights without histograms.
+        """
+        models = self.models
+        if self.ensemble == "max":
+            models = [model for model in models if model.head.name == "histogram"]
+            bare = ", ".join(model.variant.name for model in self.models if model not in models)
+            if not models:
+                raise WeightsError(f"--ensemble max compares histograms, and {bare} predict none; take --ensemble mean")
+            if bare and self.say is not None:
+                self.say(f"Left out of --ensemble max, which compares histograms: {bare}.")
+        members: list[Colorizer] = [model.colorize for model in models]
+        return members if self.decoding == "annealed" else [Decoded(member, self.decoding) for member in members]
+
+    @cached_property
     def colorizer(self) -> Colorizer:
         """The model, or the ensemble."""
-        members: list[Colorizer] = [model.colorize for model in self.models]
-        if self.decoding != "annealed":
-            members = [Decoded(member, self.decoding) for member in members]
-        return members[0] if len(members) == 1 else MeanEnsemble(members)
+        if len(self.members) == 1:
+            return self.members[0]
+        return MaxEnsemble(self.members) if self.ensemble == "max" else MeanEnsemble(self.members, space=self.space)
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -156,18 +185,26 @@ class Painter:
 
     def stages(self, info: VideoInfo) -> list[Stage]:
         """From luma to chroma, for one film."""
-        return [
-            DetectShots(bit_depth=info.bit_depth),
-            MarkHeld(bit_depth=info.bit_depth),
-            Colorize(
-                self.colorizer,
-                size=self.models[0].settings.input_size,
-                bit_depth=info.bit_depth,
-                color_range=info.color_range,
-                device=self.device,
-                dtype=self.dtype,
-            ),
-        ]
+        marks: list[Stage] = [DetectShots(bit_depth=info.bit_depth), MarkHeld(bit_depth=info.bit_depth)]
+        if self.refine is None:
+            return [*marks, self._colorize(self.colorizer, info)]
+        from cartoon_color.stages.refine import Refine, RefineMembers  # Numba takes half a second
+
+        refine = Refine(self.refine, bit_depth=info.bit_depth, color_range=info.color_range)
+        if self.refine.members:
+            members = [self._colorize(member, info) for member in self.members]
+            return [*marks, RefineMembers(members, refine, space=self.space)]
+        return [*marks, self._colorize(self.colorizer, info), refine]
+
+    def _colorize(self, colorizer: Colorizer, info: VideoInfo) -> Colorize:
+        return Colorize(
+            colorizer,
+            size=self.models[0].settings.input_size,
+            bit_depth=info.bit_depth,
+            color_range=info.color_range,
+            device=self.device,
+            dtype=self.dtype,
+        )
 
 
 def render(

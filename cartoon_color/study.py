@@ -8,6 +8,8 @@ variants:                            # what to train; under each the options of 
   residual: {batch: 8}
 ensembles:                           # the variants whose mean each one is
   mean: [plain, residual]
+refined:                             # a variant or an ensemble with options of `render` that refine its films
+  plain-regiongrow: {of: plain, refine: regiongrow}
 extract: {deinterlace: true}         # options of commands, without the dashes; true for one that takes no value
 train: {epochs: 30}
 render: {}
@@ -26,7 +28,7 @@ from cartoon_color.dataset.manifest import Manifest, is_folder_name, load_manife
 from cartoon_color.errors import InputError, SettingsError
 
 _COMMANDS = ("extract", "train", "render", "evaluate", "transfer")
-_KEYS = ("manifest", "films", "toyshow", "variants", "ensembles", *_COMMANDS)
+_KEYS = ("manifest", "films", "toyshow", "variants", "ensembles", "refined", *_COMMANDS)
 
 DRAWN_FILMS = Path("show")
 """Where `toyshow` draws; in the folder of the study."""
@@ -41,7 +43,9 @@ class Study:
     variants: Mapping[str, Mapping[str, Any]]
     """Options of `train` that are a variant's own, by its name."""
     members: Mapping[str, tuple[str, ...]]
-    """Whatever colors films: each variant, and each ensemble with its variants."""
+    """Whatever colors films, with its variants: each variant, each ensemble, and what is refined of them."""
+    refined: Mapping[str, Mapping[str, Any]]
+    """Options of `render` that are a refined film's own, by its name."""
     options: Mapping[str, Mapping[str, Any]]
     """Of commands, by their names; those of `transfer` and `toyshow` are there only if the command is wanted."""
 
@@ -54,12 +58,13 @@ class Study:
         """Path of an episode's film."""
         return next(str(known.path) for known in self.show.episodes if known.name == episode)
 
-    def words(self, command: str, variant: str = "") -> list[str]:
-        """The options of a command, as words of a command line; a variant's own come before those of all."""
+    def words(self, command: str, name: str = "") -> list[str]:
+        """The options of a command, as words of a command line; those of a variant or a refined film replace all's."""
+        own = {"train": self.variants, "render": self.refined}.get(command, {}).get(name, {})
         words = []
-        for name, value in {**self.options[command], **self.variants.get(variant, {})}.items():
+        for option, value in {**self.options[command], **own}.items():
             if value is not False:
-                words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+                words += [f"--{option}"] if value is True else [f"--{option}", str(value)]
         return words
 
 
@@ -79,7 +84,7 @@ def read_study(content: Mapping[str, Any], folder: Path) -> Study:
     variants = {str(name): _options(name, own, problems) for name, own in _table("variants", content, problems).items()}
     if not variants:
         problems.append("variants must name at least one variant to train")
-    members = {name: (name,) for name in variants}
+    members: dict[str, tuple[str, ...]] = {name: (name,) for name in variants}
     for name, names in _table("ensembles", content, problems).items():
         if name in variants or not is_folder_name(str(name)):
             problems.append(f"ensembles: {name!r} is a variant's name, or none for a file; choose another")
@@ -87,6 +92,7 @@ def read_study(content: Mapping[str, Any], folder: Path) -> Study:
             problems.append(f"ensembles: {name} must be two or more of {', '.join(variants)}, not {names!r}")
         else:
             members[name] = tuple(names)
+    refined = _refined(content, members, problems)
     options = {key: _options(key, content[key], problems) for key in (*_COMMANDS, "toyshow") if key in content}
     if problems:
         raise SettingsError("the configuration of the study is wrong: " + "; ".join(problems))
@@ -100,9 +106,27 @@ def read_study(content: Mapping[str, Any], folder: Path) -> Study:
         )
     if "toyshow" not in options:
         _check_films(show)
-    return Study(
-        manifest, show, variants, members, {key: {} for key in ("extract", "train", "render", "evaluate")} | options
-    )
+    options = {key: {} for key in ("extract", "train", "render", "evaluate")} | options
+    return Study(manifest, show, variants, members, refined, options)
+
+
+def _refined(
+    content: Mapping[str, Any], members: dict[str, tuple[str, ...]], problems: list[str]
+) -> Mapping[str, Mapping[str, Any]]:
+    """The own options of each refined film; its variants are added to `members`."""
+    refined, known = {}, dict(members)
+    for name, table in _table("refined", content, problems).items():
+        own = dict(_options(f"refined: {name}", table, problems))
+        of = own.pop("of", None)
+        if name in known or not is_folder_name(str(name)):
+            problems.append(f"refined: {name!r} is another film's name, or none for a file; choose another")
+        elif of not in known:
+            problems.append(f"refined: {name} must be of one of {', '.join(known)}, not {of!r}")
+        elif "refine" not in own:
+            problems.append(f"refined: {name} must say how, as refine: regiongrow, or felzenszwalb")
+        else:
+            refined[name], members[name] = own, known[of]
+    return refined
 
 
 def _check_films(show: Manifest) -> None:

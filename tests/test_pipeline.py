@@ -30,6 +30,8 @@ PIPELINES = Path(__file__).parents[1] / "pipelines"
 STUDIES = sorted(path.parent.name for path in PIPELINES.glob("*/config.yaml"))
 THESIS = ["plain", "plain-no-rebalance", "plain-dropout", "plain-l2", "residual", "residual-no-rebalance"]
 NAMES = [*THESIS, "mean", "mean-histogram"]
+REFINED = [f"{name}-{how}" for how in ("regiongrow", "felzenszwalb") for name in THESIS]
+REFINED += ["mean-of-regiongrow", "mean-of-felzenszwalb"]
 METHODS = ["welsh", "deshpande", "levin", *THESIS]
 BASELINES = ["gray", "mean a, b", "mean a, b for this L", "nearest training frame", "truth"]
 
@@ -185,7 +187,7 @@ def test_every_study_trains_the_thesis_variants(name: str, tmp_path: Path) -> No
     for film in re.findall(r'^path = "(.*)"', manifest, re.MULTILINE):
         (tmp_path / film).touch()
     study = read_study(content | {"films": str(tmp_path)}, PIPELINES / name)
-    assert list(study.members) == NAMES
+    assert list(study.members) == NAMES + (REFINED if name == "rumcajs" else [])
     assert study.members["mean"] == tuple(THESIS)
     assert set(THESIS) - set(study.members["mean-histogram"]) == {"plain-l2"}  # it has no histogram (thesis 8.4.2)
     assert len(study.show.of_role("test")) == 1
@@ -199,11 +201,21 @@ def test_the_plan_for_rumcajs(tmp_path: Path) -> None:
     done = subprocess.run([*words, "--config", f"films={tmp_path}"], capture_output=True, text=True)
     plan = done.stdout + done.stderr
     assert done.returncode == 0, plan
-    counts = {"extract": 13, "train": 6, "render": 16, "evaluate": 1, "compare": 1, "transfer": 1, "all": 1}
+    counts = {"extract": 13, "train": 6, "render": 44, "evaluate": 1, "compare": 1, "transfer": 1, "all": 1}
     assert jobs(plan) == counts | {"total": sum(counts.values())}
     # As the thesis trains them: nothing but the variants' own recipes.
     trainings = re.findall(r"cartoon-color train .*--variant (\S+) --out (\S+) *$", plan, re.MULTILINE)
     assert sorted(trainings) == sorted((name, f"runs/{name}") for name in THESIS)
+    films = dict(
+        re.findall(r"cartoon-color render \S+rumcajs_01.mkv -o films/rumcajs_01/(\S+).mkv (.*?) *$", plan, re.M)
+    )
+    assert sorted(films) == sorted(NAMES + REFINED)
+    alone = "--weights runs/plain-l2/plain-l2.safetensors --ensemble mean --quiet"
+    assert films["plain-l2"] == alone
+    assert films["plain-l2-felzenszwalb"] == alone + " --refine felzenszwalb"
+    assert films["mean-of-regiongrow"] == films["mean"] + " --refine regiongrow --refine-members"
+    judged = next(line for line in plan.splitlines() if "cartoon-color evaluate" in line)
+    assert re.findall(r"films/rumcajs_01/(\S+).mkv", judged) == NAMES + REFINED
     assert not (tmp_path / "out" / "runs").exists()
 
 
@@ -277,6 +289,11 @@ def test_a_failed_job_ends_the_study_with_exit_code_1(small: Path, tmp_path: Pat
         ({"ensembles": {"mean": ["plain", "other"]}}, "ensembles: mean must be two or more of plain, residual, not ["),
         ({"ensembles": {"mean": ["plain"]}}, "ensembles: mean must be two or more of plain, residual, not ["),
         ({"ensembles": {"plain": ["plain", "residual"]}}, "ensembles: 'plain' is a variant's name"),
+        ({"refined": {"soft": {"of": "mean"}}}, "refined: soft must be of one of plain, residual, not 'mean'"),
+        ({"refined": {"soft": {"refine": "regiongrow"}}}, "refined: soft must be of one of plain, residual, not None"),
+        ({"refined": {"soft": {"of": "plain"}}}, "refined: soft must say how, as refine: regiongrow, or felzenszwalb"),
+        ({"refined": {"plain": {"of": "plain"}}}, "refined: 'plain' is another film's name"),
+        ({"refined": {"soft": 3}}, "refined: soft must be a table of options"),
         ({"ensembles": {"a/b": ["plain", "residual"]}}, "ensembles: 'a/b' is a variant's name, or none for a file"),
     ],
 )
@@ -298,9 +315,12 @@ def test_a_study_needs_both_roles(tmp_path: Path) -> None:
 def test_options_of_a_variant_replace_those_of_all(tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.toml", EPISODES)
     content = {"manifest": "manifest.toml", "toyshow": None, "variants": {"plain": None, "residual": {"batch": 4}}}
-    study = read_study(
-        content | {"train": {"batch": 8, "crop": 64}, "render": {"deinterlace": True, "quiet": False}}, tmp_path
-    )
+    content |= {"train": {"batch": 8, "crop": 64}, "render": {"deinterlace": True, "quiet": False}}
+    content |= {"refined": {"even": {"of": "residual", "refine": "regiongrow", "refine-clusters": 2}}}
+    study = read_study(content, tmp_path)
+    assert study.members["even"] == ("residual",)
+    assert study.words("render", "even") == ["--deinterlace", "--refine", "regiongrow", "--refine-clusters", "2"]
+    assert study.words("render", "residual") == ["--deinterlace"]
     assert study.words("train", "plain") == ["--batch", "8", "--crop", "64"]
     assert study.words("train", "residual") == ["--batch", "4", "--crop", "64"]
     assert study.words("render") == ["--deinterlace"]

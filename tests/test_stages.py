@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from cartoon_color import color
+from cartoon_color.config import RefineSettings
 from cartoon_color.frames import Frame
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
+from cartoon_color.stages.refine import Refine, RefineMembers
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import Stage, chain
 from cartoon_color.variants import Prediction
@@ -42,12 +44,19 @@ def colorize(fake: FakeColorizer | None = None, **changes) -> Colorize:
     return Colorize(fake or FakeColorizer(), **options | changes)
 
 
+def refine(method: str = "regiongrow") -> Refine:
+    return Refine(RefineSettings(method), bit_depth=8, color_range="full")
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "shots": DetectShots,
     "held": MarkHeld,
     "colorize": colorize,
     "colorize, one by one": lambda: colorize(batch=1, lookahead=1),
     "colorize, much at once": lambda: colorize(batch=8, lookahead=500),
+    "colorize and refine": lambda: RefineMembers([colorize(), colorize(batch=2, lookahead=4)], refine()),
+    "refine": refine,
+    "refine, by graph": lambda: refine("felzenszwalb"),
 }
 
 
@@ -70,15 +79,16 @@ def film(first: int = 1, second: int = 2, *, cut: bool = True) -> list[Frame]:
 
 
 def prepared(name: str, frames: list[Frame]) -> list[Frame]:
-    """What the stage would get: the color stage comes behind the one that marks held frames."""
-    return list(MarkHeld()(iter(frames))) if name.startswith("colorize") else frames
+    """What the stage would get: color comes behind the stage that marks held frames, refinement behind color."""
+    before: list[Stage] = [MarkHeld()] if name.startswith(("colorize", "refine")) else []
+    return list(chain(iter(frames), [*before, colorize()] if name.startswith("refine") else before))
 
 
 # --- every stage ---
 
 
 def test_there_are_stages() -> None:
-    assert {"shots", "held", "colorize"} <= STAGES.keys()
+    assert {"shots", "held", "colorize", "refine"} <= STAGES.keys()
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -19,8 +19,8 @@ from cartoon_color.cli.shared import (
     say_error,
     show_progress,
 )
-from cartoon_color.config import EncoderSettings, help_of
-from cartoon_color.errors import InputError, OutputError
+from cartoon_color.config import EncoderSettings, RefineSettings, help_of
+from cartoon_color.errors import InputError, OutputError, SettingsError
 
 
 def render(
@@ -40,8 +40,25 @@ def render(
         typer.Option(help="A checkpoint, or a folder of checkpoints named VARIANT.safetensors; may be repeated."),
     ] = None,
     ensemble: Annotated[
-        Literal["mean"] | None, typer.Option(help="How several weights are put together: the mean of their a, b.")
+        Literal["mean", "max"] | None,
+        typer.Option(
+            help="How several weights are put together: the mean of their colors; or max, for each pixel the surest "
+            "histogram (those that predict none are left out)."
+        ),
     ] = None,
+    ensemble_space: Annotated[
+        Literal["lab", "rgb"], typer.Option(help="Where the mean is taken: of a, b, or of sRGB.")
+    ] = "lab",
+    refine: Annotated[
+        Literal["regiongrow", "felzenszwalb"] | None, typer.Option(help=help_of(RefineSettings, "method"))
+    ] = None,
+    refine_clusters: Annotated[
+        Literal["2", "elbow"] | None, typer.Option(help=help_of(RefineSettings, "clusters") + " [default: 2]")
+    ] = None,
+    refine_rest: Annotated[
+        Literal["keep", "nearest"] | None, typer.Option(help=help_of(RefineSettings, "rest") + " [default: keep]")
+    ] = None,
+    refine_members: Annotated[bool, typer.Option("--refine-members", help=help_of(RefineSettings, "members"))] = False,
     decoding: Annotated[
         Literal["annealed", "expectation", "mode", "sampling"],
         typer.Option(
@@ -79,7 +96,20 @@ def render(
 
     outputs = output_paths(films, output)
     settings = EncoderSettings(codec, crf, preset, pixel_format)
-    painter = Painter(choose_weights(weights or [], variant or []), ensemble=ensemble, decoding=decoding, device=device)
+    if refine is None and (refine_clusters or refine_rest or refine_members):
+        raise SettingsError(
+            "--refine-clusters, --refine-rest and --refine-members say how to refine; give --refine regiongrow or "
+            "felzenszwalb with them"
+        )
+    painter = Painter(
+        choose_weights(weights or [], variant or []),
+        ensemble=ensemble,
+        space=ensemble_space,
+        refine=refine and RefineSettings(refine, refine_clusters or "2", refine_rest or "keep", refine_members),
+        decoding=decoding,
+        device=device,
+        say=say,
+    )
     summaries, failures = [], 0
     with show_progress(quiet or as_json) as progress:
         for film, target in zip(films, outputs, strict=True):

@@ -41,7 +41,8 @@ def segment_graph(
     if sigma > 0:
         values = np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32)
     weights, edges = _sorted_edges(np.ascontiguousarray(values))
-    return _merge(weights, edges, *values.shape, scale, min_size)
+    height, width = values.shape
+    return _merge(weights, edges, height, width, scale, min_size)
 
 
 @njit(cache=True)

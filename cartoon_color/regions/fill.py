@@ -24,9 +24,9 @@ _CHUNK = 512
 def fill(chroma: Chroma, labels: Labels, *, clusters: Clusters = "2", rest: Rest = "keep") -> Chroma:
     """Give each region one color: the centroid of the cluster with the most of its pixels.
 
-    The a, b of a region's pixels are clustered by k-means. It starts from k points evenly spaced along the principal
-    axis of the region's colors (through their mean), from the first to the last color along it; an empty cluster keeps
-    its center. Of clusters that are equally large, the first along the axis counts.
+    The a, b of a region's pixels are clustered by k-means. It starts from the first and the last color along the
+    principal axis of the region's colors (through their mean); further centers start at the pixel farthest from those
+    before. An empty cluster keeps its center. Of clusters that are equally large, the one started first counts.
 
     Args:
         chroma: (H, W, 2) float32, CIELAB a, b.
@@ -40,7 +40,7 @@ def fill(chroma: Chroma, labels: Labels, *, clusters: Clusters = "2", rest: Rest
     """
     if labels.shape != chroma.shape[:2]:
         raise ValueError(f"labels must have the size of chroma, got {labels.shape = }, {chroma.shape = }")
-    a, b = cv2.split(chroma)
+    a, b = (np.asarray(plane, np.float32) for plane in cv2.split(chroma))
     colors = _region_colors(a.ravel(), b.ravel(), labels.ravel(), 0 if clusters == "elbow" else int(clusters))
     if rest == "nearest":
         labels = _nearest_region(np.pad(labels, 1, constant_values=-1))
@@ -53,7 +53,9 @@ def _region_colors(
     a: NDArray[np.float32], b: NDArray[np.float32], labels: NDArray[np.int32], k: int
 ) -> NDArray[np.float32]:
     """The color of each region, row 0 being unused; `k` = 0 for the elbow rule."""
-    count = labels.max() + 1
+    count = 1
+    for label in labels:
+        count = max(count, label + 1)
     ends = np.zeros(count + 1, np.int64)
     for label in labels:
         ends[label + 1] += 1
@@ -67,33 +69,62 @@ def _region_colors(
         ends[label] += 1
     colors = np.empty((count, 2), np.float32)
     for label in range(1, count):
-        colors[label] = _main_color(x[ends[label - 1] : ends[label]], y[ends[label - 1] : ends[label]], k)
+        start, stop = ends[label - 1], ends[label]
+        colors[label, 0], colors[label, 1] = _main_color(x[start:stop], y[start:stop], k)
     return colors
 
 
 @njit(cache=True)
-def _main_color(x: NDArray[np.float32], y: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+def _main_color(x: NDArray[np.float32], y: NDArray[np.float32], k: int) -> tuple[float, float]:
     if not x.size:
-        return np.zeros(2, np.float32)
+        return 0.0, 0.0
+    starts = _starts(x, y, ELBOW_MOST + 1 if k == 0 else k)
+    if k:
+        color_x, color_y, _ = _largest_cluster(x, y, starts)
+        return color_x, color_y
+    errors, found = np.empty(ELBOW_MOST + 1), np.empty((ELBOW_MOST + 1, 2))
+    for i in range(ELBOW_MOST + 1):
+        # Of one cluster, any center becomes the mean.
+        found[i, 0], found[i, 1], errors[i] = _largest_cluster(x, y, starts[:, : i + 1].copy())
+    bend, best = -1.0, 1
+    for i in range(1, ELBOW_MOST):
+        difference = abs(errors[i - 1] - 2 * errors[i] + errors[i + 1])
+        if difference > bend:
+            bend, best = difference, i
+    return found[best, 0], found[best, 1]
+
+
+@njit(cache=True)
+def _starts(x: NDArray[np.float32], y: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Where k-means starts: (2, k), of which the first ones are the starts for fewer clusters."""
     mean_x, mean_y, axis_x, axis_y, low, high = _axis(x, y)
-    least, most = (1, ELBOW_MOST + 1) if k == 0 else (k, k)
-    errors = np.zeros(most + 1)
-    largest = np.zeros((most + 1, 2), np.float32)
-    for clusters in range(least, most + 1):
-        centers = np.empty((2, clusters), np.float32)
-        for j in range(clusters):
-            along = low + (high - low) * j / max(clusters - 1, 1)
-            centers[0, j], centers[1, j] = mean_x + along * axis_x, mean_y + along * axis_y
-        counts, errors[clusters] = _k_means(x, y, centers)
-        j = np.argmax(counts)
-        largest[clusters, 0], largest[clusters, 1] = centers[0, j], centers[1, j]
-    if k == 0:
-        bend = -1.0
-        for clusters in range(2, most):
-            difference = abs(errors[clusters - 1] - 2 * errors[clusters] + errors[clusters + 1])
-            if difference > bend:
-                k, bend = clusters, difference
-    return largest[k]
+    starts = np.empty((2, k), np.float32)
+    starts[0, 0], starts[1, 0] = mean_x + low * axis_x, mean_y + low * axis_y
+    starts[0, 1], starts[1, 1] = mean_x + high * axis_x, mean_y + high * axis_y
+    for j in range(2, k):
+        farthest = -1.0
+        for i in range(x.size):
+            distance = np.inf
+            for other in range(j):
+                off_x, off_y = x[i] - starts[0, other], y[i] - starts[1, other]
+                distance = min(distance, off_x * off_x + off_y * off_y)
+            if distance > farthest:
+                farthest = distance
+                starts[0, j], starts[1, j] = x[i], y[i]
+    return starts
+
+
+@njit(cache=True)
+def _largest_cluster(
+    x: NDArray[np.float32], y: NDArray[np.float32], centers: NDArray[np.float32]
+) -> tuple[float, float, float]:
+    """The center of the cluster with the most pixels, and the squared error of all."""
+    counts, error = _k_means(x, y, centers)
+    largest = 0
+    for j in range(1, counts.size):
+        if counts[j] > counts[largest]:
+            largest = j
+    return centers[0, largest], centers[1, largest], error
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz"})
@@ -134,7 +165,9 @@ def _k_means(
     sums, counts = np.empty((2, k)), np.empty(k)
     error = 0.0
     for _ in range(ROUNDS):
-        sums[:], counts[:], error = 0.0, 0.0, 0.0
+        sums.fill(0)
+        counts.fill(0)
+        error = 0.0
         for start in range(0, x.size, _CHUNK):
             u, v = x[start : start + _CHUNK], y[start : start + _CHUNK]
             for i in range(u.size):
@@ -159,13 +192,13 @@ def _k_means(
             rest = none
             for i in range(u.size):
                 rest += distance[i]
-            error += rest
+            error += float(rest)
         step = 0.0
         for j in range(k):
             if counts[j] > 0:
                 for axis in range(2):
                     center = sums[axis, j] / counts[j]
-                    step = max(step, abs(center - centers[axis, j]))
+                    step = max(step, float(abs(center - centers[axis, j])))
                     centers[axis, j] = center
         if step <= STEP:
             break

@@ -107,11 +107,23 @@ def _send_wave(far: NDArray[np.int16], region: NDArray[np.int32], wave: NDArray[
 def _farthest(far: NDArray[np.int16], bounds: NDArray[np.int16], width: int) -> int:
     """The pixel with the greatest distance, the first in reading order; 0 if that is not above the least."""
     while True:
-        row = np.argmax(bounds)
-        if bounds[row] <= LEAST_DISTANCE:
+        bound = _greatest(bounds)
+        if bound <= LEAST_DISTANCE:
             return 0
-        distances = far[row * width : (row + 1) * width]
-        greatest = distances.max()
-        if greatest == bounds[row]:
-            return int(row * width + np.argmax(distances))
-        bounds[row] = greatest
+        row = 0
+        while bounds[row] < bound:
+            row += 1
+        bounds[row] = _greatest(far[row * width : (row + 1) * width])
+        if bounds[row] == bound:
+            at = row * width
+            while far[at] < bound:
+                at += 1
+            return at
+
+
+@njit(cache=True)
+def _greatest(distances: NDArray[np.int16]) -> int:
+    greatest = np.int16(-1)
+    for distance in distances:
+        greatest = max(greatest, distance)
+    return int(greatest)
