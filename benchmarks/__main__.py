@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import films, machine
+from benchmarks import films, loading, machine
 from cartoon_color import color
 from cartoon_color.dataset.extract import extract
+from cartoon_color.dataset.loader import list_pictures
 from cartoon_color.dataset.manifest import Episode
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
@@ -108,6 +109,17 @@ def help_time() -> float:
     return 1 / best(run)
 
 
+def waiting_shares(film: Path, folder: Path) -> list[tuple[str, float, str, str]]:
+    """For each case, the percent of a training's time that goes into waiting for pictures."""
+    extract(Episode.of(film), folder / "dataset")
+    pictures = list_pictures(folder / "dataset", [film.stem])
+    return [
+        (f"train {variant}, batch {batch}, crop {crop}: waiting", share, "%", "< 5")
+        for variant, width, batch, crop in loading.CASES
+        for share, _, _ in [loading.waiting(pictures, variant, width, batch, crop)]
+    ]
+
+
 def main() -> None:
     """Run everything."""
     about = machine.describe()
@@ -122,6 +134,7 @@ def main() -> None:
             ("render, peak memory, 1 minute", memory[0], "MB", "< 1500"),
             ("render, peak memory, 10 minutes", memory[1], "MB", "< 1500"),
             ("render, peak memory, 10 minutes / 1 minute", memory[1] / memory[0], "", "<= 1.1"),
+            *waiting_shares(film, folder),
         ]
     for what, value, unit, wanted in rows:
         sys.stdout.write(f"{what:48} {value:10.2f} {unit:9} wanted {wanted}\n")

@@ -75,6 +75,7 @@ glow = 3
 name = "one"
 path = "a.mkv"
 role = "training"
+frame = [0, 9]
 source = "x"
 license = "x"
 sha256 = "12"
@@ -108,6 +109,7 @@ license = "x"
         "name is missing",
         "unknown key glow",
         "text_hue must be two rising degrees",
+        "unknown key frame",
         "role must be one of train, validation, test, secondary, not 'training'",
         "sha256 must be 64",
         "2 episodes are named two",
@@ -115,6 +117,7 @@ license = "x"
         "source is missing",
         "license is missing",
         "frames must be [start, stop]",
+        "'up/down' can't be the name of a folder",
         "'a/b' can't be the name of a folder",
     ):
         assert part in message, part

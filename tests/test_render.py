@@ -124,6 +124,26 @@ def test_nothing_of_a_rich_film_is_lost(tmp_path: Path, painter: Painter) -> Non
         assert second.streams[5].data == films.FONT  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("decoding", ["expectation", "mode", "sampling"])
+def test_histograms_are_decoded_as_told(tmp_path: Path, decoding: Any) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "cool.safetensors"
+    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64, temperature=0.05)), path, {})
+    film = films.plain(tmp_path / "film.mkv", 3)
+    annealed, told = (painted(Painter([path], decoding=way, device="cpu"), film) for way in ("annealed", decoding))
+    assert all(np.abs(one - other).max() > 0.5 for one, other in zip(annealed, told, strict=True))
+    repeated = painted(Painter([path], decoding=decoding, device="cpu"), film)
+    assert all(np.array_equal(one, other) for one, other in zip(told, repeated, strict=True))
+
+
+def test_what_has_no_histogram_can_not_be_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "ab.safetensors"
+    checkpoint.save(variants.build("plain-l2", NetworkSettings(width=0.06)), path, {})
+    assert Painter([path], device="cpu").models
+    with pytest.raises(WeightsError, match=r"plain-l2 predict a, b without a histogram, .* by mode; leave --decoding"):
+        _ = Painter([path], decoding="mode", device="cpu").models
+
+
 def test_streams_can_be_left_out(tmp_path: Path, painter: Painter) -> None:
     film, target = films.rich(tmp_path / "film.mkv"), tmp_path / "copy.mp4"
     render(film, target, painter, EncoderSettings(preset="ultrafast"), drop=[3, 4, 5, 6])

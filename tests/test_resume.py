@@ -28,9 +28,11 @@ LIMIT = 120
 SETTINGS = TrainingSettings(
     epochs=2, batch=2, accumulate=2, crop=32, learning_rate=1e-3, average=0.5, workers=0
 )  # two updates an epoch
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 PROGRAM = "from cartoon_color.cli import main\nmain()\n"
 HALTING = (
     """
+import os
 import time
 from cartoon_color.training import loop
 
@@ -39,7 +41,7 @@ step = loop._Run._step
 
 def halt(self, batches):
     if self.update == 3:
-        print("halfway", flush=True)
+        print(os.getpid(), flush=True)
         time.sleep(100)
     return step(self, batches)
 
@@ -145,11 +147,11 @@ def test_after_a_real_kill(dataset: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", HALTING, *command(dataset, killed)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=ONE_THREAD,
     ) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline() == "halfway\n"
+            assert int(process.stdout.readline()) == process.pid  # halfway
         finally:
             process.send_signal(signal.SIGKILL)
     assert {path.suffix for path in killed.iterdir()} >= {".state", ".safetensors", ".csv"}
@@ -168,17 +170,28 @@ def test_after_a_real_kill(dataset: Path, tmp_path: Path) -> None:
     assert weights.stat().st_mtime_ns == before
 
 
+def together(folder: Path, content: str, *words: str) -> list[str]:
+    """The words that run a program in two processes."""
+    program = folder / "program.py"
+    program.write_text(content)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(program)]
+    return [*launcher, *words]
+
+
 def test_two_processes_are_as_one_that_accumulates(dataset: Path, tmp_path: Path) -> None:
-    """Bit for bit, but for the statistics of batch normalization: halves of gradients are exact."""
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    together = command(dataset, tmp_path / "two", variant="plain", accumulate=1)
+    """Even if they are killed halfway; bit for bit, but for the statistics of batch normalization: halves of gradients
+    are exact."""
+    words = command(dataset, tmp_path / "two", variant="plain", accumulate=1)
+    with subprocess.Popen(
+        together(tmp_path, HALTING, *words), stdout=subprocess.PIPE, text=True, env=ONE_THREAD
+    ) as launcher:
+        assert launcher.stdout is not None
+        halted = [int(launcher.stdout.readline()) for _ in range(2)]
+        for process in (launcher.pid, *halted):
+            os.kill(process, signal.SIGKILL)
+    assert len(rows(tmp_path / "two" / "plain.csv")) in (3, 4)  # the last update may not have been written yet
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", program, *together],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        together(tmp_path, PROGRAM, *words), capture_output=True, text=True, timeout=LIMIT, env=ONE_THREAD
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'two' / 'plain.safetensors'}\n"
@@ -194,6 +207,9 @@ def test_another_training_is_not_mixed_in(dataset: Path, tmp_path: Path) -> None
     run(dataset, tmp_path, "compact")
     with pytest.raises(SettingsError, match=r"holds another training \(crop was 32 and is 48; seed was 0 and is 3\)"):
         run(dataset, tmp_path, "compact", crop=48, seed=3)
+    (tmp_path / "plain.state").write_bytes((tmp_path / "compact.state").read_bytes())
+    with pytest.raises(SettingsError, match=r"holds another training \(variant was 'compact' and is 'plain'\)"):
+        run(dataset, tmp_path, "plain")
     (tmp_path / "compact.safetensors").unlink()
     with pytest.raises(SettingsError, match=r"is finished, but compact\.safetensors is gone; delete compact\.state"):
         run(dataset, tmp_path, "compact")

@@ -68,6 +68,7 @@ def test_training_learns_and_tells_its_story(dataset: Path, tmp_path: Path) -> N
         "settings": asdict(replace(SETTINGS, epochs=3)),
         "processes": 1,
         "from": None,
+        "frozen": None,
     }
     again = training.validate(loaded.model, list_pictures(dataset, ["third"]), torch.device("cpu"))
     assert measured == pytest.approx(again, abs=0.05)  # half precision on the way
@@ -151,6 +152,21 @@ def test_a_film_has_one_role_in_all_manifests(dataset: Path, tmp_path: Path) -> 
     ]
     with pytest.raises(SettingsError, match=r"first and third use the same frames of film\.mkv in two roles"):
         train(shows, "compact", tmp_path, network=NETWORK, settings=SETTINGS, device="cpu")
+
+
+def test_pictures_have_one_role_in_all_manifests(dataset: Path, tmp_path: Path) -> None:
+    """Even if the manifests name no films."""
+    other = Manifest("other", None, (replace(EPISODES[0], role="validation"),))
+    elsewhere = dataset / ".." / dataset.name  # the same place
+    with pytest.raises(SettingsError, match=r"the pictures in \S+/frames/first have the roles train and validation"):
+        train(
+            [(MANIFEST, dataset), (other, elsewhere)],
+            "compact",
+            tmp_path / "out",
+            network=NETWORK,
+            settings=SETTINGS,
+            device="cpu",
+        )
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -198,12 +198,13 @@ def _episode(table: Mapping[str, Any], number: int, folder: Path, problems: list
         for key, value in table.items()
         if key in (*_REQUIRED, "path", "sha256") and not isinstance(value, str)
     ]
-    if not wrong:
-        wrong += [] if is_folder_name(table["name"]) else [f"{table['name']!r} can't be the name of a folder"]
-        if table["role"] not in _ROLES:
-            wrong.append(f"role must be one of {', '.join(_ROLES)}, not {table['role']!r}")
-        if not re.fullmatch("([0-9a-fA-F]{64})?", table.get("sha256", "")):
-            wrong.append("sha256 must be 64 hexadecimal digits or empty")
+    name, role, checksum = (table.get(key) for key in ("name", "role", "sha256"))
+    if isinstance(name, str) and not is_folder_name(name):
+        wrong.append(f"{name!r} can't be the name of a folder")
+    if isinstance(role, str) and role not in _ROLES:
+        wrong.append(f"role must be one of {', '.join(_ROLES)}, not {role!r}")
+    if isinstance(checksum, str) and not re.fullmatch("([0-9a-fA-F]{64})?", checksum):
+        wrong.append("sha256 must be 64 hexadecimal digits or empty")
     part = table.get("frames")
     if part is not None and not (
         isinstance(part, list)

@@ -17,10 +17,10 @@ def find_pictures(datasets: Datasets) -> tuple[list[Path], list[Path]]:
     """Pictures of the training episodes, and of the validation episodes.
 
     Raises:
-        SettingsError: A film is used in two roles, if in two manifests; or no episode is for training.
+        SettingsError: A film or a folder of pictures has two roles, if in two manifests; or no episode is for training.
         InputError: Episodes have not been extracted; names all of them, and where to get them.
     """
-    shared = two_roles([episode for manifest, _ in datasets for episode in manifest.episodes])
+    shared = two_roles([episode for manifest, _ in datasets for episode in manifest.episodes]) + _two_roles(datasets)
     if shared:
         raise SettingsError("the manifests can't be used together: " + "; ".join(shared))
     if not any(manifest.of_role("train") for manifest, _ in datasets):
@@ -38,6 +38,19 @@ def find_pictures(datasets: Datasets) -> tuple[list[Path], list[Path]]:
             "extract them first: cartoon-color extract --manifest MANIFEST --out DATASET"
         )
     return _of_role(datasets, "train"), _of_role(datasets, "validation")
+
+
+def _two_roles(datasets: Datasets) -> list[str]:
+    """A sentence for each folder of pictures that manifests give different roles, whatever films they name."""
+    roles: dict[Path, list[Role]] = {}
+    for manifest, folder in datasets:
+        for episode in manifest.episodes:
+            roles.setdefault(folder.resolve() / "frames" / episode.name, []).append(episode.role)
+    return [
+        f"the pictures in {place} have the roles {' and '.join(sorted(set(found)))}; give them one"
+        for place, found in roles.items()
+        if len(set(found)) > 1
+    ]
 
 
 def _of_role(datasets: Datasets, role: Role) -> list[Path]:
