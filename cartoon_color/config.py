@@ -198,6 +198,29 @@ class HeldSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SmoothSettings:
+    """How color is held along the motion of a shot."""
+
+    drawings: int = 24
+    """Drawings that are looked at together; results are given out by the half."""
+    frames: int = 48
+    """Most frames that wait for that; bounds the memory where drawings are held for long."""
+    memory: float = 16.0
+    """Drawings that the mean remembers, in each direction."""
+    likeness: float = 12.0
+    """Difference in lightness, of 255, at which a pixel of the next drawing counts by 1/e."""
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} must be at least {least}, not {getattr(self, name)}"
+            for name, least in {"drawings": 2, "frames": 2, "memory": 1, "likeness": 0.1}.items()
+            if not getattr(self, name) >= least
+        ]
+        if problems:
+            raise SettingsError("smoothing: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractSettings:
     """How training pictures are taken out of an episode (thesis 4.1)."""
 
@@ -233,7 +256,7 @@ class ExtractSettings:
 class RefineSettings:
     """How each region of a drawing gets one color (thesis section 8.4.1)."""
 
-    method: Segmentation
+    method: Segmentation = "regiongrow"
     """Give each region one color; regions are found by growing them from seeds, or by merging pixels in a graph
     (Felzenszwalb and Huttenlocher), which leaks less where edges are faint."""
     clusters: Clusters = "2"
