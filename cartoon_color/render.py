@@ -19,6 +19,7 @@ from cartoon_color.frames import Frame, Luma, VideoInfo
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
 from cartoon_color.stages.shots import DetectShots
+from cartoon_color.stages.smooth import Smooth
 from cartoon_color.streams import Stage, chain, prefetched
 from cartoon_color.variants import Colorizer, Model
 from cartoon_color.variants.decoding import Decoded, Decoding
@@ -28,6 +29,7 @@ from cartoon_color.video import Ending, Writer, probe, read
 READ_AHEAD = 8
 """Frames decoded before they are asked for."""
 
+Smoothing = Literal["none", "flow"]
 Ensemble = Literal["mean", "max"]
 
 
@@ -103,11 +105,12 @@ class Painter:
         ensemble: Ensemble | None = None,
         space: Space = "lab",
         refine: RefineSettings | None = None,
+        smooth: Smoothing = "flow",
         decoding: Decoding = "annealed",
         device: DeviceName = "auto",
         say: Callable[[str], None] | None = None,
     ) -> None:
-        """Choose what to load, how it is put together, and whether that is refined; `say` is told what is left out.
+        """Choose what to load, how it is put together, refined and held; `say` is told what is left out.
 
         Raises:
             SettingsError: Several weights but no way to put them together, settings that don't go together, or a
@@ -126,6 +129,7 @@ class Painter:
         self.ensemble = ensemble
         self.space: Space = space
         self.refine = refine
+        self.smooth: Smoothing = smooth
         self.decoding = decoding
         self.say = say
         self.device = choose_device(device)
@@ -145,12 +149,6 @@ class Painter:
                 f"the weights see pictures of different sizes ({', '.join(map(str, sorted(sizes)))} pixels), "
                 "so they can't be put together; give weights of one input_size"
             )
-        bare = [model.variant.name for model in models if model.head.name != "histogram"]
-        if bare and self.decoding != "annealed":
-            raise WeightsError(
-                f"weights of the variant {bare[0]} predict a, b without a histogram, so there is nothing to decode by "
-                f"{self.decoding}; leave --decoding out, or give weights of another variant"
-            )
         return [model.to(self.device) for model in models]
 
     @cached_property
@@ -158,7 +156,7 @@ class Painter:
         """What colors: each model, but for a maximum those that predict histograms.
 
         Raises:
-            WeightsError: A maximum of weights without histograms.
+            WeightsError: A maximum, or another decoding, of weights without histograms.
         """
         models = self.models
         if self.ensemble == "max":
@@ -168,8 +166,15 @@ class Painter:
                 raise WeightsError(f"--ensemble max compares histograms, and {bare} predict none; take --ensemble mean")
             if bare and self.say is not None:
                 self.say(f"Left out of --ensemble max, which compares histograms: {bare}.")
-        members: list[Colorizer] = [model.colorize for model in models]
-        return members if self.decoding == "annealed" else [Decoded(member, self.decoding) for member in members]
+        if self.decoding == "annealed":
+            return [model.colorize for model in models]
+        without = [model.variant.name for model in models if model.head.name != "histogram"]
+        if without:
+            raise WeightsError(
+                f"weights of the variant {without[0]} predict a, b without a histogram, so there is nothing to decode "
+                f"by {self.decoding}; leave --decoding out, or give weights of another variant"
+            )
+        return [Decoded(model.colorize, self.decoding) for model in models]
 
     @cached_property
     def colorizer(self) -> Colorizer:
@@ -186,15 +191,22 @@ class Painter:
     def stages(self, info: VideoInfo) -> list[Stage]:
         """From luma to chroma, for one film."""
         marks: list[Stage] = [DetectShots(bit_depth=info.bit_depth), MarkHeld(bit_depth=info.bit_depth)]
+        holds: list[Stage] = []
+        if self.smooth == "flow":
+            holds.append(Smooth(bit_depth=info.bit_depth, color_range=info.color_range))
+        return [*marks, *self._colors(info), *holds]
+
+    def _colors(self, info: VideoInfo) -> list[Stage]:
+        """What gives each drawing its chroma."""
         if self.refine is None:
-            return [*marks, self._colorize(self.colorizer, info)]
+            return [self._colorize(self.colorizer, info)]
         from cartoon_color.stages.refine import Refine, RefineMembers  # Numba takes half a second
 
         refine = Refine(self.refine, bit_depth=info.bit_depth, color_range=info.color_range)
         if self.refine.members:
             members = [self._colorize(member, info) for member in self.members]
-            return [*marks, RefineMembers(members, refine, space=self.space)]
-        return [*marks, self._colorize(self.colorizer, info), refine]
+            return [RefineMembers(members, refine, space=self.space)]
+        return [self._colorize(self.colorizer, info), refine]
 
     def _colorize(self, colorizer: Colorizer, info: VideoInfo) -> Colorize:
         return Colorize(

@@ -141,7 +141,7 @@ def test_what_has_no_histogram_can_not_be_decoded(tmp_path: Path) -> None:
     checkpoint.save(variants.build("plain-l2", NetworkSettings(width=0.06)), path, {})
     assert Painter([path], device="cpu").models
     with pytest.raises(WeightsError, match=r"plain-l2 predict a, b without a histogram, .* by mode; leave --decoding"):
-        _ = Painter([path], decoding="mode", device="cpu").models
+        _ = Painter([path], decoding="mode", device="cpu").colorizer
 
 
 def test_streams_can_be_left_out(tmp_path: Path, painter: Painter) -> None:
