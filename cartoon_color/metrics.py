@@ -300,8 +300,8 @@ def followed(forward: Float, backward: Float) -> NDArray[np.bool_]:
     """Pixels of the earlier picture that the flow finds in the later one: (H, W, 2) each, in pixels, to (H, W).
 
     Left out are pixels that the flow back doesn't return from, motion boundaries (both as Lai et al. 2018, "Learning
-    blind video temporal consistency", and Ruder et al. 2016, "Artistic style transfer for videos", with squared lengths),
-    and what leaves the picture.
+    blind video temporal consistency", and Ruder et al. 2016, "Artistic style transfer for videos", with squared
+    lengths), and what leaves the picture.
     """
     height, width = forward.shape[:2]
     back = warp(backward, forward)
