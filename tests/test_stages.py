@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from cartoon_color import color
-from cartoon_color.config import RefineSettings
+from cartoon_color.config import RefineSettings, SmoothSettings
 from cartoon_color.frames import Frame
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
 from cartoon_color.stages.refine import Refine, RefineMembers
 from cartoon_color.stages.shots import DetectShots
+from cartoon_color.stages.smooth import Smooth
 from cartoon_color.streams import Stage, chain
 from cartoon_color.variants import Prediction
 
@@ -48,6 +49,10 @@ def refine(method: str = "regiongrow") -> Refine:
     return Refine(RefineSettings(method), bit_depth=8, color_range="full")
 
 
+def smooth(**changes) -> Smooth:
+    return Smooth(SmoothSettings(**changes), bit_depth=8, color_range="full")
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "shots": DetectShots,
     "held": MarkHeld,
@@ -57,6 +62,8 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "colorize and refine": lambda: RefineMembers([colorize(), colorize(batch=2, lookahead=4)], refine()),
     "refine": refine,
     "refine, by graph": lambda: refine("felzenszwalb"),
+    "smooth": smooth,
+    "smooth, in short windows": lambda: smooth(drawings=3, frames=4),
 }
 
 
@@ -80,15 +87,15 @@ def film(first: int = 1, second: int = 2, *, cut: bool = True) -> list[Frame]:
 
 def prepared(name: str, frames: list[Frame]) -> list[Frame]:
     """What the stage would get: color comes behind the stage that marks held frames, refinement behind color."""
-    before: list[Stage] = [MarkHeld()] if name.startswith(("colorize", "refine")) else []
-    return list(chain(iter(frames), [*before, colorize()] if name.startswith("refine") else before))
+    before: list[Stage] = [MarkHeld()] if name.startswith(("colorize", "refine", "smooth")) else []
+    return list(chain(iter(frames), [*before, colorize()] if name.startswith(("refine", "smooth")) else before))
 
 
 # --- every stage ---
 
 
 def test_there_are_stages() -> None:
-    assert {"shots", "held", "colorize", "refine"} <= STAGES.keys()
+    assert {"shots", "held", "colorize", "refine", "smooth"} <= STAGES.keys()
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -59,6 +59,10 @@ def render(
         Literal["keep", "nearest"] | None, typer.Option(help=help_of(RefineSettings, "rest") + " [default: keep]")
     ] = None,
     refine_members: Annotated[bool, typer.Option("--refine-members", help=help_of(RefineSettings, "members"))] = False,
+    smooth: Annotated[
+        Literal["none", "flow"],
+        typer.Option(help="How color is held through a shot: by its mean along optical flow, or not at all."),
+    ] = "flow",
     decoding: Annotated[
         Literal["annealed", "expectation", "mode", "sampling"],
         typer.Option(
@@ -106,6 +110,7 @@ def render(
         ensemble=ensemble,
         space=ensemble_space,
         refine=refine and RefineSettings(refine, refine_clusters or "2", refine_rest or "keep", refine_members),
+        smooth=smooth,
         decoding=decoding,
         device=device,
         say=say,
