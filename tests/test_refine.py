@@ -197,7 +197,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def paint(stock: Path, *names: str, **options) -> NDArray[np.float32]:
-    painter = Painter([stock / f"{name}.safetensors" for name in names], smooth="off", device="cpu", **options)
+    painter = Painter([stock / f"{name}.safetensors" for name in names], smooth="none", device="cpu", **options)
     info = probe(stock / "film.mkv")
     return np.stack([one.chroma for one in chain(read(info), painter.stages(info))])
 
