@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from cartoon_color import cli
 from cartoon_color.cli import reproduce
+from cartoon_color.compare import STRIP
 from cartoon_color.errors import CartoonColorError, InputError, MissingExtraError, OutputError, SettingsError
 from cartoon_color.study import read_study
 from cartoon_color.video import probe
@@ -120,8 +121,8 @@ def test_the_drawn_show_from_films_to_report(small: Path, tmp_path: Path, monkey
     check_transfer(out / "transfer")
     sheet = cv2.imread(str(out / "secondary" / "episode_03.png"))
     assert sheet is not None
-    assert sheet.shape == (4 * 240, (1 + len(NAMES)) * 320, 3)
-    input_, colored = np.split(sheet.astype(int), [320], axis=1)
+    assert sheet.shape == (STRIP + 4 * 240, (1 + len(NAMES)) * 320, 3)
+    input_, colored = np.split(sheet[STRIP:].astype(int), [320], axis=1)
     assert np.ptp(input_, axis=-1).max() <= 2
     assert np.ptp(colored, axis=-1).max() > 2
 
@@ -210,7 +211,7 @@ def test_the_plan_for_rumcajs(tmp_path: Path) -> None:
         re.findall(r"cartoon-color render \S+rumcajs_01.mkv -o films/rumcajs_01/(\S+).mkv (.*?) *$", plan, re.M)
     )
     assert sorted(films) == sorted(NAMES + REFINED)
-    alone = "--weights runs/plain-l2/plain-l2.safetensors --ensemble mean --quiet"
+    alone = "--weights runs/plain-l2/plain-l2.safetensors --ensemble mean --quiet --smooth none"
     assert films["plain-l2"] == alone
     assert films["plain-l2-felzenszwalb"] == alone + " --refine felzenszwalb"
     assert films["mean-of-regiongrow"] == films["mean"] + " --refine regiongrow --refine-members"
