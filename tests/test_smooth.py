@@ -152,6 +152,18 @@ def test_fades_do_not_hide_the_motion() -> None:
     assert after < 0.6 * before
 
 
+def test_a_fade_does_not_darken_the_colors_after_it() -> None:
+    frames = film(lambda number: square(number) * min(1, (number + 1) / 8), number=12)
+    faded = [
+        frame.with_(luma=np.asarray(frame.luma * min(1, (number + 1) / 8), np.uint8))
+        for number, frame in enumerate(frames)
+    ]
+    for number, frame in enumerate(smoothed(faded)[8:], 8):
+        inner = frame.chroma[place(number)][4:-4, 4:-4].mean(axis=(0, 1))
+        # An even mean of all drawings would be 29.
+        assert inner[0] > 33
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (17, 9), (720, 31)])
 def test_any_size(size: tuple[int, int]) -> None:
     frames = [

@@ -119,18 +119,21 @@ class Smooth:
         return _Drawing(frame.drawing, gray, chroma, mean, count, motion)
 
     def _motion(self, gray: NDArray[np.uint8], last: NDArray[np.uint8]) -> _Motion:
-        last = _as_bright(last, gray)
+        gain = _gain(last, gray)
+        last = _as_bright(last, gray, gain)
         if min(gray.shape) < 16:  # too small for flow
             still = np.zeros((*gray.shape, 2), np.float32)
-            return _Motion(still, still, *(self._likeness(gray, last, still, still),) * 2)
+            likeness = self._likeness(gray, last, still, still)
+            return _Motion(still, still, likeness * min(1, 1 / gain), likeness * min(1, gain))
         empty = np.empty(0, np.float32)
         to_last = np.asarray(self._flow.calc(gray, last, empty), np.float32)
         from_last = np.asarray(self._flow.calc(last, gray, empty), np.float32)
         return _Motion(
             to_last,
             from_last,
-            self._likeness(gray, last, to_last, from_last),
-            self._likeness(last, gray, from_last, to_last),
+            # Colors guessed from the dark end of a fade are poor, and count less in the bright one.
+            self._likeness(gray, last, to_last, from_last) * np.float32(min(1, 1 / gain)),
+            self._likeness(last, gray, from_last, to_last) * np.float32(min(1, gain)),
         )
 
     def _likeness(
@@ -176,10 +179,14 @@ def _warped(picture: NDArray[Any], flow: NDArray[Any]) -> NDArray[np.float32]:
     )
 
 
-def _as_bright(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _gain(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """How many times wider the range of gray is in `other`; 1 if either has none."""
+    ranges = [float(np.ptp(np.percentile(each, _RANGE))) for each in (picture, other)]
+    return ranges[1] / ranges[0] if min(ranges) > 1 else 1.0
+
+
+def _as_bright(picture: NDArray[np.uint8], other: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
     """`picture` with the range of gray that `other` has."""
-    low, high = np.percentile(picture, _RANGE)
-    least, most = np.percentile(other, _RANGE)
-    gain = (most - least) / (high - low) if high - low > 1 and most - least > 1 else 1.0
+    low, least = np.percentile(picture, _RANGE[0]), np.percentile(other, _RANGE[0])
     table = np.clip(np.rint((np.arange(256) - low) * gain + least), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(picture, table))
