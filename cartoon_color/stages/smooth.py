@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, cast
 
@@ -140,8 +141,8 @@ class Smooth:
         self, gray: NDArray[np.uint8], other: NDArray[np.uint8], flow: NDArray[Any], back: NDArray[Any]
     ) -> Plane:
         difference = (gray - _warped(other.astype(np.float32), flow)) / self.settings.likeness
-        astray = np.square(flow + _warped(back, flow)).sum(axis=-1)
-        return np.asarray(np.exp(-np.square(difference)) * (astray < _ASTRAY**2), np.float32)
+        x, y = cv2.split(flow + _warped(back, flow))
+        return np.asarray(np.exp(-np.square(difference)) * (x * x + y * y < _ASTRAY**2), np.float32)
 
     def _mixed(
         self, chroma: Chroma, mean: Chroma, count: Plane, flow: NDArray[Any], likeness: Plane
@@ -149,7 +150,7 @@ class Smooth:
         """The mean continued by one drawing, and its count."""
         weight = likeness * _warped(np.minimum(count, self.settings.memory), flow)
         total = 1 + weight
-        return (chroma + weight[..., None] * _warped(mean, flow)) / total[..., None], total
+        return _times(chroma + _times(_warped(mean, flow), weight), np.reciprocal(total)), total
 
     def _decided(self, window: list[_Drawing], number: int) -> list[Chroma]:
         """The chroma of the first `number` drawings, at the size of their frames."""
@@ -163,8 +164,8 @@ class Smooth:
                 backward, count = self._mixed(drawing.chroma, backward, count, after.from_last, after.like_next)
             after = drawing.motion
             if position < number:
-                weight, other = drawing.count[..., None], count[..., None]
-                both = (weight * drawing.forward + other * backward - drawing.chroma) / (weight + other - 1)
+                both = _times(drawing.forward, drawing.count) + _times(backward, count) - drawing.chroma
+                both = _times(both, np.reciprocal(drawing.count + count - 1))
                 height, width = drawing.frames[0].luma.shape
                 decided.append(np.asarray(cv2.resize(both, (width, height)), np.float32))
         return decided[::-1]
@@ -172,21 +173,30 @@ class Smooth:
 
 def _warped(picture: NDArray[Any], flow: NDArray[Any]) -> NDArray[np.float32]:
     """`picture` as seen from where the flow starts."""
-    height, width = flow.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return np.asarray(
-        cv2.remap(picture, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
+    # In one array of two channels, OpenCV 5.0 was seen to make NaN of places beyond the border.
+    x, y = cv2.split(_places(*flow.shape[:2]) + flow)
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _places(height: int, width: int) -> NDArray[np.float32]:
+    """(h, w, 2): x and y of each pixel."""
+    return np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
+
+
+def _times(chroma: Chroma, weight: Plane) -> Chroma:
+    """Both channels by one weight; NumPy's broadcasting takes several times as long."""
+    return np.asarray(cv2.multiply(chroma, cv2.merge([weight, weight])), np.float32)
 
 
 def _gain(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """How many times wider the range of gray is in `other`; 1 if either has none."""
-    ranges = [float(np.ptp(np.percentile(each, _RANGE))) for each in (picture, other)]
+    ranges = [float(np.ptp(np.percentile(each[::4, ::4], _RANGE))) for each in (picture, other)]
     return ranges[1] / ranges[0] if min(ranges) > 1 else 1.0
 
 
 def _as_bright(picture: NDArray[np.uint8], other: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
     """`picture` with the range of gray that `other` has."""
-    low, least = np.percentile(picture, _RANGE[0]), np.percentile(other, _RANGE[0])
+    low, least = (np.percentile(each[::4, ::4], _RANGE[0]) for each in (picture, other))
     table = np.clip(np.rint((np.arange(256) - low) * gain + least), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(picture, table))
