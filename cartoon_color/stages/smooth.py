@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import groupby
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from cartoon_color import color
 from cartoon_color.config import SmoothSettings
 from cartoon_color.frames import Chroma, ColorRange, Frame, Luma
+from cartoon_color.metrics import warp
 
 Plane = NDArray[np.float32]
 """(h, w)."""
@@ -140,17 +140,17 @@ class Smooth:
     def _likeness(
         self, gray: NDArray[np.uint8], other: NDArray[np.uint8], flow: NDArray[Any], back: NDArray[Any]
     ) -> Plane:
-        difference = (gray - _warped(other.astype(np.float32), flow)) / self.settings.likeness
-        x, y = cv2.split(flow + _warped(back, flow))
+        difference = (gray - warp(other, flow)) / self.settings.likeness
+        x, y = cv2.split(flow + warp(back, flow))
         return np.asarray(np.exp(-np.square(difference)) * (x * x + y * y < _ASTRAY**2), np.float32)
 
     def _mixed(
         self, chroma: Chroma, mean: Chroma, count: Plane, flow: NDArray[Any], likeness: Plane
     ) -> tuple[Chroma, Plane]:
         """The mean continued by one drawing, and its count."""
-        weight = likeness * _warped(np.minimum(count, self.settings.memory), flow)
+        weight = likeness * warp(np.minimum(count, self.settings.memory), flow)
         total = 1 + weight
-        return _times(chroma + _times(_warped(mean, flow), weight), np.reciprocal(total)), total
+        return _times(chroma + _times(warp(mean, flow), weight), np.reciprocal(total)), total
 
     def _decided(self, window: list[_Drawing], number: int) -> list[Chroma]:
         """The chroma of the first `number` drawings, at the size of their frames."""
@@ -169,19 +169,6 @@ class Smooth:
                 height, width = drawing.frames[0].luma.shape
                 decided.append(np.asarray(cv2.resize(both, (width, height)), np.float32))
         return decided[::-1]
-
-
-def _warped(picture: NDArray[Any], flow: NDArray[Any]) -> NDArray[np.float32]:
-    """`picture` as seen from where the flow starts."""
-    # In one array of two channels, OpenCV 5.0 was seen to make NaN of places beyond the border.
-    x, y = cv2.split(_places(*flow.shape[:2]) + flow)
-    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
-
-
-@lru_cache(maxsize=1)
-def _places(height: int, width: int) -> NDArray[np.float32]:
-    """(h, w, 2): x and y of each pixel."""
-    return np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
 
 
 def _times(chroma: Chroma, weight: Plane) -> Chroma:
