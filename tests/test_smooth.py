@@ -128,10 +128,13 @@ def test_a_drawing_held_for_long_is_given_out() -> None:
             drawn += 1
             yield frame
 
+    first: dict[int, np.ndarray] = {}
     for number, frame in enumerate(stage(source()), 1):
         assert drawn - number <= stage.lookahead
-        assert np.shares_memory(frame.chroma, frame.chroma)
+        assert frame.chroma is not None
+        assert np.shares_memory(frame.chroma, first.setdefault(frame.drawing, frame.chroma))
     assert number == len(frames)
+    assert len(first) == 2
 
 
 def test_ten_bits_of_limited_range_are_followed_like_eight() -> None:

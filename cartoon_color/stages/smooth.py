@@ -91,16 +91,18 @@ class Smooth:
             elif not window:
                 yield frame.with_(chroma=shown)
                 continue
-            last.frames.append(frame)
+            last.frames.append(frame.with_(chroma=None))  # at full size it would fill the memory
             waiting += 1
             if waiting >= self.lookahead or len(window) >= self.settings.drawings:
                 half = (len(window) + 1) // 2
-                for drawing, shown in zip(window[:half], self._decided(window, half), strict=True):
+                for drawing, small in zip(window[:half], self._decided(window, half), strict=True):
                     waiting -= len(drawing.frames)
+                    shown = _stretched(small, drawing.frames[0])
                     yield from (held.with_(chroma=shown) for held in drawing.frames)
                     drawing.frames.clear()
                 del window[:half]
-        for drawing, shown in zip(window, self._decided(window, len(window)), strict=True):
+        for drawing, small in zip(window, self._decided(window, len(window)), strict=True):
+            shown = _stretched(small, drawing.frames[0])
             yield from (held.with_(chroma=shown) for held in drawing.frames)
 
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
@@ -153,7 +155,7 @@ class Smooth:
         return _times(chroma + _times(warp(mean, flow), weight), np.reciprocal(total)), total
 
     def _decided(self, window: list[_Drawing], number: int) -> list[Chroma]:
-        """The chroma of the first `number` drawings, at the size of their frames."""
+        """The chroma of the first `number` drawings."""
         decided: list[Chroma] = []
         backward, count, after = np.empty(0, np.float32), np.empty(0, np.float32), None
         for position in range(len(window) - 1, -1, -1):
@@ -165,10 +167,13 @@ class Smooth:
             after = drawing.motion
             if position < number:
                 both = _times(drawing.forward, drawing.count) + _times(backward, count) - drawing.chroma
-                both = _times(both, np.reciprocal(drawing.count + count - 1))
-                height, width = drawing.frames[0].luma.shape
-                decided.append(np.asarray(cv2.resize(both, (width, height)), np.float32))
+                decided.append(_times(both, np.reciprocal(drawing.count + count - 1)))
         return decided[::-1]
+
+
+def _stretched(chroma: Chroma, frame: Frame) -> Chroma:
+    height, width = frame.luma.shape
+    return np.asarray(cv2.resize(chroma, (width, height)), np.float32)
 
 
 def _times(chroma: Chroma, weight: Plane) -> Chroma:
