@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -38,6 +39,15 @@ def _bodies(module: str) -> dict[str, list[ast.stmt]]:
     """The statements of each class of a module, by name. Parsed once, since `--help` asks for every option."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _too_low(settings: object, least: Mapping[str, float]) -> list[str]:
+    """A sentence for each field below its least value, or no number."""
+    return [
+        f"{name} must be at least {low}, not {getattr(settings, name)}"
+        for name, low in least.items()
+        if not getattr(settings, name) >= low
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +118,7 @@ class TrainingSettings:
             "seed": 0,
             "workers": 0,
         }
-        problems = [
-            f"{name} must be at least {low}, not {getattr(self, name)}"
-            for name, low in least.items()
-            if not getattr(self, name) >= low
-        ]
+        problems = _too_low(self, least)
         if not self.average < 1:
             problems.append(f"average must be below 1, not {self.average}")
         if not self.learning_rate > 0:
@@ -188,11 +194,7 @@ class HeldSettings:
     """Height and width of a block in pixels."""
 
     def __post_init__(self) -> None:
-        problems = []
-        if not self.threshold >= 0:
-            problems.append(f"threshold must be at least 0, not {self.threshold}")
-        if self.block < 1:
-            problems.append(f"block must be at least 1, not {self.block}")
+        problems = _too_low(self, {"threshold": 0, "block": 1})
         if problems:
             raise SettingsError("held frames: " + "; ".join(problems))
 
@@ -211,11 +213,7 @@ class SmoothSettings:
     """Difference in lightness, of 255, at which a pixel of the next drawing counts by 1/e."""
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} must be at least {least}, not {getattr(self, name)}"
-            for name, least in {"drawings": 2, "frames": 2, "memory": 1, "likeness": 0.1}.items()
-            if not getattr(self, name) >= least
-        ]
+        problems = _too_low(self, {"drawings": 2, "frames": 2, "memory": 1, "likeness": 0.1})
         if problems:
             raise SettingsError("smoothing: " + "; ".join(problems))
 
