@@ -219,6 +219,21 @@ class SmoothSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PaletteSettings:
+    """How the paints of a show are learned."""
+
+    paints: int = 32
+    """Most paints to be told apart."""
+    apart: float = 5.0
+    """CIEDE2000 below which two paints are one."""
+
+    def __post_init__(self) -> None:
+        problems = _too_low(self, {"paints": 1, "apart": 0})
+        if problems:
+            raise SettingsError("palette: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractSettings:
     """How training pictures are taken out of an episode (thesis 4.1)."""
 

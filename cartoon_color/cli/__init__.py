@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cartoon_color import __version__
-from cartoon_color.cli import compare, evaluate, extract, render, reproduce, toyshow, train, transfer, variants
+from cartoon_color.cli import compare, evaluate, extract, palette, render, reproduce, toyshow, train, transfer, variants
 from cartoon_color.cli.shared import print_out, say, say_error
 from cartoon_color.errors import CartoonColorError
 
@@ -35,6 +35,7 @@ for command in (
     render.render,
     extract.extract,
     variants.variants,
+    palette.palette,
     train.train,
     evaluate.evaluate,
     compare.compare,

@@ -1,0 +1,377 @@
+"""The paints of a show, learned from its color pictures, as a file that can be edited by hand, and as a picture.
+
+Cels were painted with a few dozen paints, so the colors of flat areas gather around as many peaks. The peaks are found
+by climbing the smoothed histogram of the colors (mean shift, Comaniciu and Meer 2002, with the histogram's cells for
+samples); those that an eye takes for one paint are merged, by CIEDE2000. A paint has the color of its peak, not the
+mean of all that was assigned to it, since shades and fades would make that muddy. For the same reason, where there are
+too many, a peak weighs what lies close to it: paints gather, shades and fades spread.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from cartoon_color.color import LUMA_WEIGHTS, Float, gray_lightness, rgb_to_lab
+from cartoon_color.config import PaletteSettings
+from cartoon_color.errors import InputError, OutputError, SettingsError
+from cartoon_color.frames import RGB
+from cartoon_color.metrics import ciede2000_differences
+
+_FLAT = 12
+"""Codes between the least and the greatest of 3x3 pixels, in each of R', G', B', up to which the middle one is flat."""
+_EVERY = 2
+"""Of rows and columns; neighbors in flat areas tell little new."""
+_SMOOTHING = 1.5
+"""Standard deviation, in units of CIELAB, of what the histogram is smoothed with."""
+_PEAK = 2.0
+"""Units of CIELAB around a peak over which its color is averaged."""
+_LEAST_SHARE = 5e-4
+"""Of the flat area; what covers less is no paint."""
+_AB_REACH = 128
+"""a and b of sRGB lie within this."""
+
+_WORDS = {
+    "black": (22, 20, 22), "dark gray": (80, 80, 82), "gray": (135, 135, 135), "light gray": (195, 195, 195),
+    "white": (248, 248, 246), "cream": (246, 232, 205), "beige": (198, 182, 162), "tan": (205, 165, 115),
+    "brown": (125, 80, 50), "dark brown": (65, 42, 30), "dark red": (120, 30, 35), "red": (205, 45, 45),
+    "orange": (235, 140, 55), "gold": (225, 172, 60), "yellow": (248, 212, 85), "olive": (115, 110, 55),
+    "light green": (160, 205, 130), "green": (85, 150, 70), "dark green": (35, 75, 45), "teal": (45, 135, 130),
+    "light blue": (160, 205, 235), "blue": (65, 110, 185), "dark blue": (35, 45, 90), "purple": (125, 70, 130),
+    "pink": (240, 155, 160),
+}  # fmt: skip
+"""Typical sRGB of the words that paints are named with."""
+
+_HEADER = """\
+# The paints of a show, learned from its color episodes by cartoon-color palette; the largest first.
+# Names are free, but must differ. color is sRGB in hexadecimal; share is the part (0 to 1) of the show's flat areas
+# that the paint covers. Colors may be corrected, paints added or deleted.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """One color that things are painted with."""
+
+    name: str
+    """Unique in a palette."""
+    rgb: tuple[int, int, int]
+    """sRGB, 0..255."""
+    share: float
+    """Part of the show's flat areas that it covers, 0..1."""
+
+    @property
+    def hex(self) -> str:
+        """As #rrggbb."""
+        return "#{:02x}{:02x}{:02x}".format(*self.rgb)
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The paints of a show; arrays are in their order, and read-only."""
+
+    paints: tuple[Paint, ...]
+
+    @cached_property
+    def ab(self) -> Float:
+        """(K, 2), CIELAB a and b."""
+        return _fixed(rgb_to_lab(self._rgb)[:, 1:])
+
+    @cached_property
+    def gray(self) -> Float:
+        """(K,), L* 0..100 of the gray that a black-and-white film shows the paint in: that of its BT.601 luma, as in
+        training (not L* of the color itself).
+        """
+        weights = np.array(LUMA_WEIGHTS["bt601"], np.float32)
+        return _fixed(gray_lightness(self._rgb.astype(np.float32) @ weights / np.float32(255)))
+
+    @cached_property
+    def share(self) -> Float:
+        """(K,), part of the show's flat areas, 0..1."""
+        return _fixed(np.array([paint.share for paint in self.paints]))
+
+    @property
+    def _rgb(self) -> RGB:
+        return np.array([paint.rgb for paint in self.paints], np.uint8).reshape(-1, 3)
+
+
+def _fixed(array: NDArray[Any]) -> Float:
+    array = np.ascontiguousarray(array, np.float32)
+    array.flags.writeable = False
+    return array
+
+
+# --- learning --------------------------------------------------------------------------------------------------------
+
+
+def learn(
+    pictures: Iterable[RGB],
+    *,
+    paints: int = PaletteSettings().paints,
+    apart: float = PaletteSettings().apart,
+) -> Palette:
+    """The paints of the flat areas of a show's pictures, the largest first.
+
+    Memory does not grow with the number of pictures.
+
+    Args:
+        pictures: (H, W, 3) each, in color; of any sizes.
+        paints: Most paints to be told apart.
+        apart: CIEDE2000 below which two paints are one.
+
+    Raises:
+        SettingsError: A setting is out of range.
+        InputError: There are no pictures, or nothing in them is flat.
+    """
+    settings = PaletteSettings(paints, apart)
+    counts = np.zeros(1 << 24, np.uint32)
+    for picture in pictures:
+        sample = _flat(picture)[::_EVERY, ::_EVERY]
+        red, green, blue = picture[::_EVERY, ::_EVERY][sample].astype(np.uint32).T
+        found, times = np.unique((red << 16) | (green << 8) | blue, return_counts=True)
+        counts[found] += times.astype(np.uint32)
+    codes = np.flatnonzero(counts)
+    if not len(codes):
+        raise InputError(
+            "no paints can be learned, since the pictures have no flat areas; give color pictures of a show"
+        )
+    rgb = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
+    area = counts[codes] / counts.sum(dtype=np.float64)
+    peaks, shares = _merge(*_peaks(rgb, area), settings)
+    order = np.argsort(-shares, kind="stable")
+    colors = [(int(red), int(green), int(blue)) for red, green, blue in peaks[order]]
+    return Palette(tuple(map(Paint, _names(peaks[order]), colors, shares[order].round(5).tolist())))
+
+
+def _flat(picture: RGB) -> NDArray[np.bool_]:
+    """(H, W), whether a pixel and its neighbors have the same color but for grain: no line, no seam."""
+    window = np.ones((3, 3), np.uint8)
+    red, green, blue = cv2.split(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, window))
+    return np.asarray(cv2.max(cv2.max(red, green), blue) <= _FLAT)
+
+
+def _peaks(rgb: RGB, area: NDArray[np.float64]) -> tuple[RGB, NDArray[np.float64], NDArray[np.float64]]:
+    """Peaks of the histogram of colors, (M, 3), with their weights and areas as `_merge` takes them.
+
+    Args:
+        rgb: (N, 3), all different.
+        area: (N,), sums to 1.
+    """
+    lab = rgb_to_lab(rgb)
+    shape = (101, 2 * _AB_REACH + 1, 2 * _AB_REACH + 1)
+    origin = np.array([0, _AB_REACH, _AB_REACH])
+    cells = np.ravel_multi_index(tuple((np.rint(lab).astype(np.intp) + origin).T), shape)
+    filled = np.bincount(cells, area, math.prod(shape)).astype(np.float32)
+    density = gaussian_filter(filled.reshape(shape), _SMOOTHING, mode="constant").ravel()
+
+    occupied, member = np.unique(cells, return_inverse=True)
+    place = np.stack(np.unravel_index(occupied, shape), axis=-1)
+    number = np.full(density.size, -1, np.int32)
+    number[occupied] = np.arange(len(occupied))
+    uphill = np.arange(len(occupied))
+    for step in product((-1, 0, 1), repeat=3):
+        beside = np.clip(place + step, 0, np.array(shape) - 1)
+        neighbor = number[np.ravel_multi_index(tuple(beside.T), shape)]
+        higher = (neighbor >= 0) & (density[occupied[neighbor]] > density[occupied[uphill]])
+        uphill[higher] = neighbor[higher]
+    while (uphill[uphill] != uphill).any():
+        uphill = uphill[uphill]
+
+    tops, basin = np.unique(uphill[member], return_inverse=True)
+    distance = np.linalg.norm(lab - (place[tops] - origin)[basin], axis=1)
+    near = area * (distance <= _PEAK)
+    weight = np.bincount(basin, near).astype(np.float64)
+    summed = np.stack([np.bincount(basin, near * channel) for channel in rgb.T], axis=-1)
+    return np.rint(summed / weight[:, None]).astype(np.uint8), weight, np.bincount(basin, area).astype(np.float64)
+
+
+def _merge(
+    peaks: RGB, weights: NDArray[np.float64], areas: NDArray[np.float64], settings: PaletteSettings
+) -> tuple[RGB, NDArray[np.float64]]:
+    """Of peaks those that are paints of their own, with the areas of what was merged into them.
+
+    First, from the heaviest on, each joins the nearest paint that is not `apart`. Then, while there are too many, the
+    two whose merging changes colors least (weight times squared difference, as in Ward's method) become one. The
+    heavier gives the color.
+
+    Args:
+        peaks: (M, 3).
+        weights: (M,), area whose color is that of the peak.
+        areas: (M,), area that belongs to the peak.
+        settings: How many, and how far apart.
+    """
+    order = np.argsort(-weights, kind="stable")
+    lab = rgb_to_lab(peaks)
+    chosen: list[int] = []
+    total = np.zeros((len(peaks), 2))  # weight, area
+    for one in order:
+        distance = _differences(lab[[one]], lab[chosen])[0] if chosen else np.array([np.inf])
+        joined = chosen[distance.argmin()] if distance.min() < settings.apart else one
+        if joined == one:
+            if areas[one] < _LEAST_SHARE:
+                continue
+            chosen.append(one)
+        total[joined] += weights[one], areas[one]
+    kept = np.array(chosen)
+    squared = _differences(lab[kept], lab[kept]).astype(np.float64) ** 2
+    np.fill_diagonal(squared, np.inf)
+    while len(kept) > settings.paints:
+        weight = total[kept, 0]
+        cost = squared * weight * weight[:, None] / (weight + weight[:, None])
+        pair = np.unravel_index(cost.argmin(), cost.shape)
+        lighter, heavier = sorted(pair, key=lambda one: weight[one])
+        total[kept[heavier]] += total[kept[lighter]]
+        kept = np.delete(kept, lighter)
+        squared = np.delete(np.delete(squared, lighter, axis=0), lighter, axis=1)
+    return peaks[kept], total[kept, 1]
+
+
+def _differences(first: Float, second: Float) -> Float:
+    """CIEDE2000 of each color to each: (M, 3) and (N, 3) to (M, N)."""
+    shape = (len(first), len(second), 3)
+    return ciede2000_differences(np.broadcast_to(first[:, None], shape), np.broadcast_to(second, shape))
+
+
+def _names(colors: RGB) -> list[str]:
+    """A name for each of (K, 3) colors: the nearest of some words, and a number, such as "light blue 2"."""
+    words = list(_WORDS)
+    typical = rgb_to_lab(np.array(list(_WORDS.values()), np.uint8))
+    distance = _differences(rgb_to_lab(colors), typical)
+    used: Counter[str] = Counter()
+    names = []
+    for nearest in distance.argmin(axis=1):
+        used[words[nearest]] += 1
+        names.append(f"{words[nearest]} {used[words[nearest]]}")
+    return names
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Whether a palette may be written to `path`, before the work of learning it.
+
+    Raises:
+        OutputError: It doesn't end in .toml, or it, or the picture beside it, exists and `overwrite` is false.
+    """
+    if path.suffix.lower() != ".toml":
+        raise OutputError(f"the palette can't be written to {path}; give a name that ends in .toml")
+    for file in (path, picture_of(path)):
+        if file.exists() and not overwrite:
+            raise OutputError(
+                f"{file} exists already; allow it to be replaced with --overwrite, or choose another --out"
+            )
+
+
+def picture_of(path: Path) -> Path:
+    """Where the picture of the palette at `path` lies: NAME.png beside NAME.toml."""
+    return path.with_suffix(".png")
+
+
+def save_palette(palette: Palette, path: Path) -> None:
+    """Write a palette as TOML to `path`, and its picture beside it.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    tables = [
+        f'[[paint]]\nname = "{paint.name}"\ncolor = "{paint.hex}"\nshare = {paint.share:.5f}\n'
+        for paint in palette.paints
+    ]
+    _, picture = cv2.imencode(".png", cv2.cvtColor(draw(palette), cv2.COLOR_RGB2BGR))
+    contents = {path: "\n".join([_HEADER, *tables]).encode(), picture_of(path): picture.tobytes()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for file, content in contents.items():
+            part = file.with_name(file.name + ".part")
+            part.write_bytes(content)
+            part.replace(file)
+    except OSError as error:
+        raise OutputError(f"the palette {path} can't be written: {error.strerror}; choose another place") from None
+
+
+def load_palette(path: Path) -> Palette:
+    """Read the palette at `path`.
+
+    Raises:
+        InputError: There is no such file.
+        SettingsError: It is no TOML, or says wrong things; lists them all.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"the palette {path} can't be read ({error.strerror}); make one: cartoon-color palette --help"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the palette {path} is not valid TOML: {error}") from error
+    problems = [f"unknown key {key}; allowed is paint" for key in content if key != "paint"]
+    tables = content.get("paint", [])
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+        problems.append("there must be at least one [[paint]] table")
+        tables = []
+    paints = [_paint(table, number, problems) for number, table in enumerate(tables, start=1)]
+    times = Counter(table["name"] for table in tables if isinstance(table.get("name"), str))
+    problems += [f"{count} paints are named {name}; names must differ" for name, count in times.items() if count > 1]
+    if problems:
+        raise SettingsError(f"the palette {path} is wrong: " + "; ".join(problems))
+    return Palette(tuple(paint for paint in paints if paint is not None))
+
+
+def _paint(table: Mapping[str, Any], number: int, problems: list[str]) -> Paint | None:
+    """The paint in `table`, or None after adding to `problems` what is wrong with it."""
+    keys = ("name", "color", "share")
+    wrong = [f"unknown key {key}; allowed are {', '.join(keys)}" for key in table if key not in keys]
+    wrong += [f"{key} is missing" for key in keys if key not in table]
+    name, color, share = (table.get(key) for key in keys)
+    if name is not None and not (isinstance(name, str) and name.strip() and name.isprintable()):
+        wrong.append(f"name must be a text, not {name!r}")
+    if color is not None and not (isinstance(color, str) and re.fullmatch("#[0-9a-fA-F]{6}", color)):
+        wrong.append(f"color must be # and six hexadecimal digits, such as #c81e1e, not {color!r}")
+    if share is not None and (not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share <= 1):
+        wrong.append(f"share must be a number above 0 and up to 1, not {share!r}")
+    problems += [f"paint {number} ({table.get('name', 'without a name')}): {sentence}" for sentence in wrong]
+    if wrong:
+        return None
+    red, green, blue = bytes.fromhex(table["color"][1:])
+    return Paint(table["name"], (red, green, blue), float(table["share"]))
+
+
+# --- picture ---------------------------------------------------------------------------------------------------------
+
+_COLUMNS = 4
+_SWATCH = (240, 84)
+"""Width and height of a paint in the picture, in pixels; below it stand two lines of text."""
+_LINE = 22
+_GAP = 12
+
+
+def draw(palette: Palette) -> RGB:
+    """A picture of all paints with their names, hexadecimal colors and shares, in rows: (H, W, 3)."""
+    (width, height), text = _SWATCH, 2 * _LINE
+    rows = -(-len(palette.paints) // _COLUMNS)
+    columns = min(_COLUMNS, len(palette.paints))
+    picture = np.full((rows * (height + text + _GAP) + _GAP, columns * (width + _GAP) + _GAP, 3), 255, np.uint8)
+    for index, paint in enumerate(palette.paints):
+        top = _GAP + index // _COLUMNS * (height + text + _GAP)
+        left = _GAP + index % _COLUMNS * (width + _GAP)
+        picture[top : top + height, left : left + width] = paint.rgb
+        cv2.rectangle(picture, (left, top), (left + width - 1, top + height - 1), (160, 160, 160))
+        for line, words in enumerate((paint.name, f"{paint.hex}  {paint.share:.1%}"), start=1):
+            at = (left, top + height + line * _LINE - 6)
+            cv2.putText(picture, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return picture
