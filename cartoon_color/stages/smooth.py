@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cartoon_color import color
 from cartoon_color.config import SmoothSettings
-from cartoon_color.frames import Chroma, ColorRange, Frame, Luma
+from cartoon_color.frames import Chroma, ColorRange, Frame
 from cartoon_color.metrics import warp
+from cartoon_color.stages.motion import Flow, Gray, Plane, astray, motion, small_gray, small_size, stretched, times
 
-Plane = NDArray[np.float32]
-"""(h, w)."""
-
-_LONGEST = 360
-"""Pixels of the longer side, above which motion and color are followed at a half, a third, ... of the size."""
 _ASTRAY = 1.5
 """Pixels that flow forth and back may end beside where it began."""
-_RANGE = (5, 95)
-"""Percentiles of gray that are brought together before motion is looked for, so that fades don't hide it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -32,7 +23,7 @@ class _Drawing:
     """A drawing in the window, at the size at which it is followed; motion is that to the drawing before it."""
 
     index: int
-    gray: NDArray[np.uint8]
+    gray: Gray
     chroma: Chroma
     forward: Chroma
     """Mean of the chroma up to here, along the motion."""
@@ -46,9 +37,8 @@ class _Drawing:
 class _Motion:
     """From a drawing to the one before, and back."""
 
-    to_last: NDArray[np.float32]
-    """(h, w, 2) pixels: where in the last drawing each pixel was."""
-    from_last: NDArray[np.float32]
+    to_last: Flow
+    from_last: Flow
     like_last: Plane
     """0..1: how much each pixel looks like where it came from; 0 where it was hidden."""
     like_next: Plane
@@ -97,40 +87,28 @@ class Smooth:
                 half = (len(window) + 1) // 2
                 for drawing, small in zip(window[:half], self._decided(window, half), strict=True):
                     waiting -= len(drawing.frames)
-                    shown = _stretched(small, drawing.frames[0])
+                    shown = stretched(small, drawing.frames[0])
                     yield from (held.with_(chroma=shown) for held in drawing.frames)
                     drawing.frames.clear()
                 del window[:half]
         for drawing, small in zip(window, self._decided(window, len(window)), strict=True):
-            shown = _stretched(small, drawing.frames[0])
+            shown = stretched(small, drawing.frames[0])
             yield from (held.with_(chroma=shown) for held in drawing.frames)
 
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
         if frame.chroma is None:
             raise ValueError(f"frame {frame.index} has no chroma")
-        height, width = frame.luma.shape
-        part = -(-max(height, width) // _LONGEST)
-        size = max(1, width // part), max(1, height // part)
-        luma = cast("Luma", cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA))
-        lightness = color.luma_to_lightness(luma, self.bit_depth, self.color_range)
-        gray = np.asarray(np.rint(cv2.GaussianBlur(lightness, (3, 3), 0) * 2.55), np.uint8)
-        chroma = np.asarray(cv2.resize(frame.chroma, size, interpolation=cv2.INTER_AREA), np.float32)
+        gray = small_gray(frame, self.bit_depth, self.color_range)
+        chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
         if last is None:
-            return _Drawing(frame.drawing, gray, chroma, chroma, np.ones_like(lightness))
-        motion = self._motion(gray, last.gray)
-        mean, count = self._mixed(chroma, last.forward, last.count, motion.to_last, motion.like_last)
-        return _Drawing(frame.drawing, gray, chroma, mean, count, motion)
+            return _Drawing(frame.drawing, gray, chroma, chroma, np.ones(gray.shape, np.float32))
+        moved = self._motion(gray, last.gray)
+        mean, count = self._mixed(chroma, last.forward, last.count, moved.to_last, moved.like_last)
+        return _Drawing(frame.drawing, gray, chroma, mean, count, moved)
 
-    def _motion(self, gray: NDArray[np.uint8], last: NDArray[np.uint8]) -> _Motion:
-        gain = _gain(last, gray)
-        last = _as_bright(last, gray, gain)
-        if min(gray.shape) < 16:  # too small for flow
-            still = np.zeros((*gray.shape, 2), np.float32)
-            likeness = self._likeness(gray, last, still, still)
-            return _Motion(still, still, likeness * min(1, 1 / gain), likeness * min(1, gain))
-        empty = np.empty(0, np.float32)
-        to_last = np.asarray(self._flow.calc(gray, last, empty), np.float32)
-        from_last = np.asarray(self._flow.calc(last, gray, empty), np.float32)
+    def _motion(self, gray: Gray, last: Gray) -> _Motion:
+        found = motion(self._flow, gray, last)
+        to_last, from_last, last, gain = found.to_last, found.from_last, found.last, found.gain
         return _Motion(
             to_last,
             from_last,
@@ -139,20 +117,15 @@ class Smooth:
             self._likeness(last, gray, from_last, to_last) * np.float32(min(1, gain)),
         )
 
-    def _likeness(
-        self, gray: NDArray[np.uint8], other: NDArray[np.uint8], flow: NDArray[Any], back: NDArray[Any]
-    ) -> Plane:
-        difference = (gray - warp(other, flow)) / self.settings.likeness
-        x, y = cv2.split(flow + warp(back, flow))
-        return np.asarray(np.exp(-np.square(difference)) * (x * x + y * y < _ASTRAY**2), np.float32)
+    def _likeness(self, gray: Gray, other: Gray, forth: Flow, back: Flow) -> Plane:
+        difference = (gray - warp(other, forth)) / self.settings.likeness
+        return np.asarray(np.exp(-np.square(difference)) * (astray(forth, back) < _ASTRAY**2), np.float32)
 
-    def _mixed(
-        self, chroma: Chroma, mean: Chroma, count: Plane, flow: NDArray[Any], likeness: Plane
-    ) -> tuple[Chroma, Plane]:
+    def _mixed(self, chroma: Chroma, mean: Chroma, count: Plane, flow: Flow, likeness: Plane) -> tuple[Chroma, Plane]:
         """The mean continued by one drawing, and its count."""
         weight = likeness * warp(np.minimum(count, self.settings.memory), flow)
         total = 1 + weight
-        return _times(chroma + _times(warp(mean, flow), weight), np.reciprocal(total)), total
+        return times(chroma + times(warp(mean, flow), weight), np.reciprocal(total)), total
 
     def _decided(self, window: list[_Drawing], number: int) -> list[Chroma]:
         """The chroma of the first `number` drawings."""
@@ -166,29 +139,6 @@ class Smooth:
                 backward, count = self._mixed(drawing.chroma, backward, count, after.from_last, after.like_next)
             after = drawing.motion
             if position < number:
-                both = _times(drawing.forward, drawing.count) + _times(backward, count) - drawing.chroma
-                decided.append(_times(both, np.reciprocal(drawing.count + count - 1)))
+                both = times(drawing.forward, drawing.count) + times(backward, count) - drawing.chroma
+                decided.append(times(both, np.reciprocal(drawing.count + count - 1)))
         return decided[::-1]
-
-
-def _stretched(chroma: Chroma, frame: Frame) -> Chroma:
-    height, width = frame.luma.shape
-    return np.asarray(cv2.resize(chroma, (width, height)), np.float32)
-
-
-def _times(chroma: Chroma, weight: Plane) -> Chroma:
-    """Both channels by one weight; NumPy's broadcasting takes several times as long."""
-    return np.asarray(cv2.multiply(chroma, cv2.merge([weight, weight])), np.float32)
-
-
-def _gain(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """How many times wider the range of gray is in `other`; 1 if either has none."""
-    ranges = [float(np.ptp(np.percentile(each[::4, ::4], _RANGE))) for each in (picture, other)]
-    return ranges[1] / ranges[0] if min(ranges) > 1 else 1.0
-
-
-def _as_bright(picture: NDArray[np.uint8], other: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
-    """`picture` with the range of gray that `other` has."""
-    low, least = (np.percentile(each[::4, ::4], _RANGE[0]) for each in (picture, other))
-    table = np.clip(np.rint((np.arange(256) - low) * gain + least), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(picture, table))

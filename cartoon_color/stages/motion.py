@@ -1,0 +1,98 @@
+"""Motion between drawings of a shot, at a reduced size: what the stages that follow it share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cartoon_color import color
+from cartoon_color.frames import Chroma, ColorRange, Frame, Luma
+from cartoon_color.metrics import warp
+
+Plane = NDArray[np.float32]
+"""(h, w)."""
+Gray = NDArray[np.uint8]
+"""(h, w), lightness of a gray picture in 0..255."""
+Flow = NDArray[np.float32]
+"""(h, w, 2) pixels in x, y: where in another drawing each pixel is."""
+
+LONGEST = 360
+"""Pixels of the longer side, above which motion and color are followed at a half, a third, ... of the size."""
+_RANGE = (5, 95)
+"""Percentiles of gray that are brought together before motion is looked for, so that fades don't hide it."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Motion:
+    """From a drawing to the one before, and back."""
+
+    to_last: Flow
+    from_last: Flow
+    last: Gray
+    """The last drawing, as bright as this one."""
+    gain: float
+    """How many times wider the range of gray is than in the last drawing."""
+
+
+def small_gray(frame: Frame, bit_depth: int, color_range: ColorRange) -> Gray:
+    """A frame's lightness at the size at which motion is followed, a little blurred against grain."""
+    luma = cast("Luma", cv2.resize(frame.luma, small_size(frame), interpolation=cv2.INTER_AREA))
+    lightness = color.luma_to_lightness(luma, bit_depth, color_range)
+    return np.asarray(np.rint(cv2.GaussianBlur(lightness, (3, 3), 0) * 2.55), np.uint8)
+
+
+def small_size(frame: Frame) -> tuple[int, int]:
+    """Width and height at which motion is followed."""
+    height, width = frame.luma.shape
+    part = -(-max(height, width) // LONGEST)
+    return max(1, width // part), max(1, height // part)
+
+
+def motion(estimator: cv2.DISOpticalFlow, gray: Gray, last: Gray) -> Motion:
+    """Forth and back between two drawings, (h, w) each; fades between them are evened out first."""
+    gain = _gain(last, gray)
+    last = as_bright(last, gray)
+    return Motion(flow(estimator, gray, last), flow(estimator, last, gray), last, gain)
+
+
+def flow(estimator: cv2.DISOpticalFlow, gray: Gray, other: Gray, near: Flow | None = None) -> Flow:
+    """Where in `other` each pixel of `gray` is, looked for around `near`; pictures too small for it stand still."""
+    if min(gray.shape) < 16:
+        return np.zeros((*gray.shape, 2), np.float32)
+    start = np.empty(0, np.float32) if near is None else near.copy()
+    return np.asarray(estimator.calc(gray, other, start), np.float32)
+
+
+def astray(forth: Flow, back: Flow) -> Plane:
+    """Squared distance in pixels at which `forth`, and then `back`, end beside where they began."""
+    x, y = cv2.split(forth + warp(back, forth))
+    return np.asarray(x * x + y * y, np.float32)
+
+
+def as_bright(picture: Gray, other: Gray) -> Gray:
+    """`picture` with the range of gray that `other` has."""
+    gain = _gain(picture, other)
+    low, least = (np.percentile(each[::4, ::4], _RANGE[0]) for each in (picture, other))
+    table = np.clip(np.rint((np.arange(256) - low) * gain + least), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(picture, table))
+
+
+def stretched(chroma: Chroma, frame: Frame) -> Chroma:
+    """`chroma` at the size of `frame`."""
+    height, width = frame.luma.shape
+    return np.asarray(cv2.resize(chroma, (width, height)), np.float32)
+
+
+def times(chroma: NDArray[Any], weight: Plane) -> Chroma:
+    """Both channels by one weight; NumPy's broadcasting takes several times as long."""
+    return np.asarray(cv2.multiply(chroma, cv2.merge([weight, weight])), np.float32)
+
+
+def _gain(picture: Gray, other: Gray) -> float:
+    """How many times wider the range of gray is in `other`; 1 if either has none."""
+    ranges = [float(np.ptp(np.percentile(each[::4, ::4], _RANGE))) for each in (picture, other)]
+    return ranges[1] / ranges[0] if min(ranges) > 1 else 1.0
