@@ -9,6 +9,7 @@ too many, a peak weighs what lies close to it: paints gather, shades and fades s
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import tomllib
@@ -288,7 +289,7 @@ def save_palette(palette: Palette, path: Path) -> None:
         OutputError: They can't be written.
     """
     tables = [
-        f'[[paint]]\nname = "{paint.name}"\ncolor = "{paint.hex}"\nshare = {paint.share:.5f}\n'
+        f'[[paint]]\nname = {json.dumps(paint.name, ensure_ascii=False)}\ncolor = "{paint.hex}"\nshare = {paint.share:.5f}\n'
         for paint in palette.paints
     ]
     _, picture = cv2.imencode(".png", cv2.cvtColor(draw(palette), cv2.COLOR_RGB2BGR))

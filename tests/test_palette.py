@@ -155,6 +155,12 @@ def test_round_trip(tmp_path):
     np.testing.assert_array_equal(cv2.imread(str(path.with_suffix(".png")))[..., ::-1], draw(palette))
 
 
+def test_any_name_is_kept(tmp_path):
+    palette = Palette((Paint('Popeye\'s "blue" \\ größer', (1, 2, 3), 0.25),))
+    save_palette(palette, tmp_path / "show.toml")
+    assert load_palette(tmp_path / "show.toml") == palette
+
+
 def test_the_picture_shows_every_paint():
     sheet = draw(palette_of(SHOW))
     for color in SHOW:
