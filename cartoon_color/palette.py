@@ -288,10 +288,10 @@ def save_palette(palette: Palette, path: Path) -> None:
     Raises:
         OutputError: They can't be written.
     """
-    tables = [
-        f'[[paint]]\nname = {json.dumps(paint.name, ensure_ascii=False)}\ncolor = "{paint.hex}"\nshare = {paint.share:.5f}\n'
-        for paint in palette.paints
-    ]
+    tables = []
+    for paint in palette.paints:
+        name = json.dumps(paint.name, ensure_ascii=False)
+        tables.append(f'[[paint]]\nname = {name}\ncolor = "{paint.hex}"\nshare = {paint.share:.5f}\n')
     _, picture = cv2.imencode(".png", cv2.cvtColor(draw(palette), cv2.COLOR_RGB2BGR))
     contents = {path: "\n".join([_HEADER, *tables]).encode(), picture_of(path): picture.tobytes()}
     try:
