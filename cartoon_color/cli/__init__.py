@@ -16,7 +16,19 @@ from typing import Annotated
 import typer
 
 from cartoon_color import __version__
-from cartoon_color.cli import compare, evaluate, extract, palette, render, reproduce, toyshow, train, transfer, variants
+from cartoon_color.cli import (
+    compare,
+    evaluate,
+    export,
+    extract,
+    palette,
+    render,
+    reproduce,
+    toyshow,
+    train,
+    transfer,
+    variants,
+)
 from cartoon_color.cli.shared import print_out, say, say_error
 from cartoon_color.errors import CartoonColorError
 
@@ -37,6 +49,7 @@ for command in (
     variants.variants,
     palette.palette,
     train.train,
+    export.export,
     evaluate.evaluate,
     compare.compare,
     transfer.transfer,

@@ -64,7 +64,8 @@ class PlainNetwork(nn.Module):
 
     def forward(self, lightness: Tensor) -> Tensor:
         """(N, 1, H, W) lightness / 100 to (N, out, H / 4, W / 4), rounded up."""
-        height, width = (-(-size // OUTPUT_STRIDE) for size in lightness.shape[2:])
+        # Rounded up without a negative number, which ONNX would divide towards 0.
+        height, width = ((size + OUTPUT_STRIDE - 1) // OUTPUT_STRIDE for size in lightness.shape[2:])
         # 1/8 is rounded up before it is doubled, which may be one more than 1/4 rounded up.
         output: Tensor = self.predict(self.blocks(lightness)[:, :, :height, :width])
         return output
