@@ -84,6 +84,9 @@ class TrainingSettings:
     """Height and width in pixels of the random crops."""
     views: Views = "film"
     """What training shows: film, gray as such a film may have it; or thesis, L* of the color's own CIELAB."""
+    balance: float = 1.0
+    """Share of each film in the pictures of an epoch: their number to this power; 1 shows each picture once, 0.5 keeps
+    a long film from ruling, 0 draws as many from each film."""
     accumulate: int = 1
     """Batches per update; their gradients are averaged."""
     optimizer: Literal["adam", "adamw"] = "adamw"
@@ -121,6 +124,8 @@ class TrainingSettings:
         problems = _too_low(self, least)
         if not self.average < 1:
             problems.append(f"average must be below 1, not {self.average}")
+        if not 0 <= self.balance <= 1:
+            problems.append(f"balance must lie between 0 and 1, not {self.balance}")
         if not self.learning_rate > 0:
             problems.append(f"learning_rate must be above 0, not {self.learning_rate}")
         if problems:

@@ -12,7 +12,15 @@ from torch.utils.data import DataLoader
 
 from cartoon_color import color, variants
 from cartoon_color.config import NetworkSettings
-from cartoon_color.dataset.loader import PlainPictures, TrainingPictures, example, list_pictures, read_picture
+from cartoon_color.dataset.loader import (
+    PlainPictures,
+    TrainingPictures,
+    _black_and_white,
+    _grain,
+    example,
+    list_pictures,
+    read_picture,
+)
 from cartoon_color.dataset.prior import color_prior
 from cartoon_color.errors import InputError
 
@@ -155,3 +163,31 @@ def test_prior_unit(dataset: Path) -> None:
         counts += np.bincount(distance.argmin(1), minlength=313)
     assert prior.sum() == pytest.approx(1)
     assert np.abs(prior - counts / counts.sum()).sum() < 0.02  # some lie midway between two bins
+
+
+def test_views_imitate_stocks() -> None:
+    """Red is dark on orthochromatic stock, and the mix of a neutral gray is that gray."""
+    red, gray = np.full((16, 16, 3), (200, 30, 30), np.uint8), np.full((16, 16, 3), 128, np.uint8)
+    rng = np.random.default_rng(0)
+    reds = np.array([_black_and_white(red, rng).mean() for _ in range(400)])
+    grays = np.array([_black_and_white(gray, rng).mean() for _ in range(400)])
+    matrix = (0.299 * 200 + 0.701 * 30) / 255  # 0.32
+    assert 0.05 < (reds < 0.2).mean() < 0.16  # 0.1 orthochromatic: (0.04 * 200 + 0.96 * 30) / 255 = 0.14
+    assert abs(np.median(reds) - matrix) < 0.04
+    assert abs(np.median(grays) - 128 / 255) < 0.01
+    assert 0.01 < grays.std() < 0.05
+
+
+def test_grain_unit() -> None:
+    rng = np.random.default_rng(0)
+    likeness = []
+    for _ in range(40):
+        grain = _grain((65, 90), rng)
+        assert grain.shape == (65, 90)
+        assert grain.dtype == np.float32
+        assert abs(grain.mean()) < 0.15
+        assert grain.std() == pytest.approx(1, abs=0.05)
+        likeness.append(np.corrcoef(grain[:, 1:].ravel(), grain[:, :-1].ravel())[0, 1])
+    coarse = np.array(likeness) > 0.3
+    assert 8 < coarse.sum() < 32
+    assert np.abs(np.array(likeness)[~coarse]).max() < 0.1

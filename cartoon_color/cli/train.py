@@ -50,8 +50,13 @@ def train(
     crop: Annotated[int | None, _recipe("crop")] = None,
     learning_rate: Annotated[float | None, _recipe("learning_rate")] = None,
     views: Annotated[Literal["film", "thesis"] | None, _recipe("views")] = None,
+    balance: Annotated[float | None, _recipe("balance")] = None,
     seed: Annotated[int, typer.Option(help=help_of(TrainingSettings, "seed"))] = TrainingSettings().seed,
     workers: Annotated[int, typer.Option(help=help_of(TrainingSettings, "workers"))] = TrainingSettings().workers,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Stop after so many minutes; the same command goes on. [default: no limit]", min=0),
+    ] = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -87,17 +92,18 @@ def train(
         "crop": crop,
         "learning_rate": learning_rate,
         "views": views,
+        "balance": balance,
     }
     told = {name: value for name, value in given.items() if value is not None}
     settings = replace(find(variant).recipe, seed=seed, workers=workers, **told)
     weights = default_weights() if start == "default" else None if start is None else Path(start)
-    worked = False
+    last: training.Progress | None = None
     with show_progress(quiet or not training.is_first()) as display:
         task = display.add_task(variant, total=None, note="")
 
         def show(now: training.Progress) -> None:
-            nonlocal worked
-            worked = True
+            nonlocal last
+            last = now
             reached = "" if now.validation is None else f", validation {now.validation:.2f} dB"
             display.update(
                 task,
@@ -115,10 +121,14 @@ def train(
             start=weights,
             frozen=frozen_vgg,
             device=device,
+            minutes=minutes,
             progress=show,
         )
     if not training.is_first():
         return
-    if not worked:
+    if last is not None and last.update < last.updates:
+        say(f"Stopped after update {last.update} of {last.updates}; the same command goes on.")
+        return
+    if last is None:
         say(f"Nothing to do: this training is finished; to train anew, delete {path.with_suffix('.state')}")
     print_out(str(path))

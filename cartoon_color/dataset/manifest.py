@@ -13,6 +13,9 @@ A manifest is a TOML file with a `name`, optionally a `[credits]` profile, and o
     license = "MIT"
     sha256 = "..."                # of the file; may be left out or empty
     frames = [0, 480]             # half open; left out for the whole film
+
+The last part of a film can be held out, as a table of its own: the same path, another name, the role validation, and
+the frames that the training table leaves out; best cut where a shot ends.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from cartoon_color.errors import OutputError, SettingsError, WeightsError
 from cartoon_color.training.curves import Curves
 from cartoon_color.training.failures import explained
 from cartoon_color.training.optimization import follow, learning_rate, make_optimizer
-from cartoon_color.training.order import EpochBatches
+from cartoon_color.training.order import EpochBatches, epoch_order
 from cartoon_color.training.pictures import Datasets, describe, find_pictures
 from cartoon_color.training.processes import Processes, join
 from cartoon_color.training.state import State, load_state, save_state
@@ -63,6 +64,7 @@ def train(
     start: Path | None = None,
     frozen: Path | None = None,
     device: DeviceName = "auto",
+    minutes: float | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train a variant on the training episodes of one or more shows.
@@ -81,6 +83,7 @@ def train(
         start: A checkpoint of the same variant and width to start from.
         frozen: Weights of the variant's frozen layers, if it has some and there is no `start`.
         device: Where to train.
+        minutes: After so many, stop with the state saved, to go on another time; the result may not be there yet.
         progress: Called after every update, in the first process.
 
     Returns:
@@ -95,7 +98,7 @@ def train(
     """
     where = choose_device(device)
     with explained(settings), join(where) as processes:
-        return _Run(datasets, variant, out, network, settings, start, frozen, where, processes).run(progress)
+        return _Run(datasets, variant, out, network, settings, start, frozen, where, processes, minutes).run(progress)
 
 
 class _Run:
@@ -112,10 +115,13 @@ class _Run:
         frozen: Path | None,
         where: torch.device,
         processes: Processes,
+        minutes: float | None,
     ) -> None:
         self.datasets, self.settings, self.where, self.processes = datasets, settings, where, processes
+        self.deadline = None if minutes is None else time.monotonic() + 60 * minutes
         self.pictures, self.held_out = find_pictures(datasets)
         self.views = TrainingPictures(self.pictures, settings.crop, settings.seed, settings.views)
+        self.counts = [len(list(film)) for _, film in groupby(self.pictures, key=lambda picture: picture.parent)]
         self.dtype = fast_dtype(where)
         each = settings.batch * settings.accumulate * processes.count
         self.updates_per_epoch = len(self.pictures) // each
@@ -165,11 +171,12 @@ class _Run:
         if state is not None:
             self._restore(state)
         self.earlier -= time.monotonic()
+        self.stopped = False
         curves = None
         if self.processes.rank == 0:
             curves = Curves(self.weights.with_suffix(".csv"), self.update)
         try:
-            while self.update < self.updates:
+            while self.update < self.updates and not self.stopped:
                 self._run_epoch(curves, progress)
         finally:
             if curves is not None:
@@ -188,26 +195,33 @@ class _Run:
             self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
             ended = self.update % self.updates_per_epoch == 0
             reached = self._end_epoch(epoch) if ended else None
+            self.stopped = self._is_over()
             if curves is not None:
                 seen = self.update * self.settings.batch * self.settings.accumulate * self.processes.count
                 rate = learning_rate(self.settings, self.update - 1, self.updates)
                 curves.add((self.update, epoch, seen, rate, loss, reached, self.earlier + time.monotonic()))
-                if ended or time.monotonic() - saved > SAVE_SECONDS:
+                if ended or self.stopped or time.monotonic() - saved > SAVE_SECONDS:
                     curves.flush()
                     self._save()
                     saved = time.monotonic()
             if progress is not None and self.processes.rank == 0:
                 progress(Progress(epoch, self.update, self.updates, self.loss, self.reached))
+            if self.stopped:
+                return
+
+    def _is_over(self) -> bool:
+        """Whether the time that was given is used up, by any process's clock, so that all stop at the same update."""
+        if self.deadline is None:
+            return False
+        return self.processes.mean(float(time.monotonic() > self.deadline)) > 0
 
     def _batches(self, epoch: int, update: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one epoch, from one of its updates on."""
         settings = self.settings
         self.views.epoch = epoch
-        order = EpochBatches(
-            len(self.pictures),
+        batches = EpochBatches(
+            epoch_order(self.counts, settings.balance, settings.seed, epoch),
             settings.batch,
-            settings.seed,
-            epoch,
             update * settings.accumulate,
             processes.rank,
             processes.count,
@@ -215,7 +229,7 @@ class _Run:
         return iter(
             DataLoader(
                 self.views,
-                batch_sampler=order,
+                batch_sampler=batches,
                 num_workers=settings.workers,
                 pin_memory=self.where.type == "cuda",
             )
@@ -229,7 +243,9 @@ class _Run:
             first = self._batches(1, 0, Processes(self.where))
             self.model.variant.initialize(self.model, [next(first)[0] for _ in range(FIRST_BATCHES)])
         if self.model.prior is not None:
-            self.model.prior.copy_(torch.from_numpy(color_prior(self.pictures)))
+            order = epoch_order(self.counts, self.settings.balance, self.settings.seed, 1)
+            shown = [self.pictures[item] for item in sorted(item % len(self.pictures) for item in order)]
+            self.model.prior.copy_(torch.from_numpy(color_prior(shown)))
 
     def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
         """One update; its loss."""
