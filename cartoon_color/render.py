@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +16,10 @@ from cartoon_color.config import EncoderSettings, RefineSettings, Space
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
 from cartoon_color.errors import OutputError, SettingsError, WeightsError
 from cartoon_color.frames import Frame, Luma, VideoInfo
+from cartoon_color.references import Paint, Reference, find_frames
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
+from cartoon_color.stages.reference import FollowReferences
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.stages.smooth import Smooth
 from cartoon_color.streams import Stage, chain, prefetched
@@ -107,6 +109,7 @@ class Painter:
         refine: RefineSettings | None = None,
         smooth: Smoothing = "flow",
         decoding: Decoding = "annealed",
+        references: Sequence[Reference] = (),
         device: DeviceName = "auto",
         say: Callable[[str], None] | None = None,
     ) -> None:
@@ -131,6 +134,7 @@ class Painter:
         self.refine = refine
         self.smooth: Smoothing = smooth
         self.decoding = decoding
+        self.references = references
         self.say = say
         self.device = choose_device(device)
         self.dtype = fast_dtype(self.device)
@@ -188,12 +192,18 @@ class Painter:
         """Names, one for each of the weights."""
         return tuple(model.variant.name for model in self.models)
 
-    def stages(self, info: VideoInfo) -> list[Stage]:
-        """From luma to chroma, for one film."""
+    def find_references(self, info: VideoInfo, frames: Iterator[Frame]) -> Mapping[int, Paint]:
+        """What the references paint, by frame, found in a pass over the film's `frames`."""
+        return find_frames(self.references, info, frames, self.say or (lambda sentence: None))
+
+    def stages(self, info: VideoInfo, paints: Mapping[int, Paint] | None = None) -> list[Stage]:
+        """From luma to chroma, for one film; `paints` is what references say of its frames."""
         marks: list[Stage] = [DetectShots(bit_depth=info.bit_depth), MarkHeld(bit_depth=info.bit_depth)]
         holds: list[Stage] = []
         if self.smooth == "flow":
             holds.append(Smooth(bit_depth=info.bit_depth, color_range=info.color_range))
+        if paints:
+            holds.append(FollowReferences(paints, bit_depth=info.bit_depth, color_range=info.color_range))
         return [*marks, *self._colors(info), *holds]
 
     def _colors(self, info: VideoInfo) -> list[Stage]:
@@ -254,6 +264,10 @@ def render(
     """
     started = time.monotonic()
     info = probe(source)
+    paints: Mapping[int, Paint] = {}
+    if painter.references:
+        with closing(cast("Generator[Frame, None, None]", read(info, deinterlace=deinterlace))) as seen:
+            paints = painter.find_references(info, Ending(keep_going).guard(seen))
     ending = Ending(keep_going)
     decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
     frames = drawings = 0
@@ -264,7 +278,7 @@ def render(
         closing(cast("Generator[Frame, None, None]", decoded)),
     ):
         shown = -1
-        for frame in chain(decoded, painter.stages(info)):
+        for frame in chain(decoded, painter.stages(info, paints)):
             if frame.drawing != shown:
                 u, v = _planes(frame, info, writer)
                 shown = frame.drawing

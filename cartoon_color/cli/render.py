@@ -63,6 +63,14 @@ def render(
         Literal["none", "flow"],
         typer.Option(help="How color is held through a shot: by its mean along optical flow, or not at all."),
     ] = "flow",
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A colored copy of a frame, or a folder of them: its colors are followed through the frame's shot. It "
+            "is found by its luma; a number at the end of its name (from 0) decides between frames that look alike. "
+            "What is transparent in it says nothing. May be repeated."
+        ),
+    ] = None,
     decoding: Annotated[
         Literal["annealed", "expectation", "mode", "sampling"],
         typer.Option(
@@ -93,8 +101,10 @@ def render(
     Example:
 
         cartoon-color render episode_14.mkv episode_15.mkv -o colored/
+        cartoon-color render episode_14.mkv --reference frame_001234.png --reference painted/
     """
     from cartoon_color.checkpoint import choose_weights
+    from cartoon_color.references import read_references
     from cartoon_color.render import Painter, is_folder, output_paths
     from cartoon_color.render import render as color_film
 
@@ -112,6 +122,7 @@ def render(
         refine=refine and RefineSettings(refine, refine_clusters or "2", refine_rest or "keep", refine_members),
         smooth=smooth,
         decoding=decoding,
+        references=read_references(reference or []),
         device=device,
         say=say,
     )

@@ -1,0 +1,250 @@
+"""Colored frames given by the user: reading them, finding their frames, and what `FollowReferences` makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cartoon_color.color import lab_to_rgb, rgb_to_lab
+from cartoon_color.errors import InputError
+from cartoon_color.frames import Frame, VideoInfo
+from cartoon_color.references import Paint, find_frames, read_references
+from cartoon_color.stages.reference import FollowReferences
+
+SIZE = 96, 128
+STEP = 2
+"""Pixels that the square moves from drawing to drawing."""
+SQUARE, GROUND, GUESS = (40, 10), (-30, 20), (5, 5)
+
+
+def place(number: int) -> tuple[slice, slice]:
+    return slice(30, 62), slice(10 + STEP * number, 42 + STEP * number)
+
+
+def luma(number: int, seed: int = 0) -> np.ndarray:
+    """A textured square that moves over a textured ground."""
+    rng = np.random.default_rng(seed)
+    ground, square = (cv2.GaussianBlur(rng.random(SIZE), (0, 0), 3) for _ in range(2))
+    picture = 60 + 200 * (ground - 0.4)
+    picture[place(number)] = 170 + 200 * (square - 0.4)[:32, :32]
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def truth(number: int) -> np.ndarray:
+    picture = np.full((*SIZE, 2), GROUND, np.float32)
+    picture[place(number)] = SQUARE
+    return picture
+
+
+def film(number: int = 20, *, cut: int = 1000, twos: int = 1) -> list[Frame]:
+    """The square, in the color of a network that guesses one color for everything."""
+    guess = np.full((*SIZE, 2), GUESS, np.float32)
+    return [
+        Frame(
+            luma(index // twos, seed=int(index // twos >= cut)), index, Fraction(1, 24), index,
+            shot=int(index // twos >= cut), drawing=index - index % twos, chroma=guess,
+        )
+        for index in range(number * twos)
+    ]  # fmt: skip
+
+
+def paint(number: int, opacity: np.ndarray | None = None) -> Paint:
+    return Paint(truth(number), np.ones(SIZE, np.float32) if opacity is None else opacity)
+
+
+def followed(frames: list[Frame], references: dict[int, Paint], **options) -> list[np.ndarray]:
+    stage = FollowReferences(references, bit_depth=8, color_range="full", **options)
+    return [np.asarray(frame.chroma) for frame in stage(iter(frames))]
+
+
+def inner(chroma: np.ndarray, number: int) -> np.ndarray:
+    return chroma[place(number)][6:-6, 6:-6].mean(axis=(0, 1))
+
+
+# --- the stage ---
+
+
+def test_colors_travel_forwards_and_backwards_with_the_square() -> None:
+    for number, chroma in enumerate(followed(film(), {10: paint(10)})):
+        np.testing.assert_allclose(inner(chroma, number), SQUARE, atol=2)
+        np.testing.assert_allclose(chroma[70:].mean(axis=(0, 1)), GROUND, atol=2)
+        assert np.abs(chroma - truth(number)).mean() < 3  # the guess is off by 25
+
+
+def test_the_frame_of_the_reference_has_its_colors() -> None:
+    np.testing.assert_allclose(followed(film(), {10: paint(10)})[10], truth(10), atol=0.1)
+
+
+def test_a_reference_never_passes_a_cut() -> None:
+    frames = film(16, cut=8)
+    result = followed(frames, {4: paint(4)})
+    for frame, chroma in zip(frames[8:], result[8:], strict=True):
+        np.testing.assert_array_equal(chroma, frame.chroma)
+    result = followed(frames, {12: paint(12)})
+    for frame, chroma in zip(frames[:8], result[:8], strict=True):
+        np.testing.assert_allclose(chroma, frame.chroma, atol=0.05)
+
+
+def test_without_references_nothing_changes() -> None:
+    frames = film(4)
+    for frame, chroma in zip(frames, followed(frames, {}), strict=True):
+        assert np.shares_memory(frame.chroma, chroma)
+
+
+def test_what_is_transparent_says_nothing() -> None:
+    opacity = np.zeros(SIZE, np.float32)
+    opacity[:, :90] = 1
+    silent = np.where(opacity[..., None] > 0, truth(6), np.float32(-90))
+    for number, chroma in enumerate(followed(film(12), {6: Paint(silent, opacity)})):
+        np.testing.assert_allclose(inner(chroma, number), SQUARE, atol=2)
+        assert chroma.min() > -40  # nothing of what is transparent
+    untouched = followed(film(12), {6: Paint(silent, opacity * 0)})
+    np.testing.assert_allclose(untouched[3], np.full((*SIZE, 2), GUESS), atol=0.05)
+
+
+def test_two_references_share_a_shot_by_nearness() -> None:
+    colors = [Paint(np.full((*SIZE, 2), value, np.float32), np.ones(SIZE, np.float32)) for value in (-20, 20)]
+    means = [chroma.mean() for chroma in followed(film(21), {0: colors[0], 20: colors[1]})]
+    assert means[0] == pytest.approx(-20, abs=0.5)
+    assert means[20] == pytest.approx(20, abs=0.5)
+    assert abs(means[10]) < 2
+    assert means[5] < -10
+    assert means[15] > 10
+
+
+def test_backwards_it_reaches_as_far_as_frames_wait() -> None:
+    frames = film(20)
+    result = followed(frames, {15: paint(15)}, reach=5)
+    for frame, chroma in zip(frames[:10], result[:10], strict=True):
+        np.testing.assert_array_equal(chroma, frame.chroma)
+    for number in range(10, 20):
+        np.testing.assert_allclose(inner(result[number], number), SQUARE, atol=2)
+
+
+def test_held_frames_share_one_array() -> None:
+    frames = film(10, twos=2)
+    result = followed(frames, {9: paint(4)})
+    for frame, chroma in zip(frames, result, strict=True):
+        assert np.shares_memory(chroma, result[frame.drawing])
+        np.testing.assert_allclose(inner(chroma, frame.index // 2), SQUARE, atol=2)
+
+
+def test_colors_survive_a_fade() -> None:
+    frames = [frame.with_(luma=(frame.luma * (1 - frame.index / 24)).astype(np.uint8)) for frame in film(12)]
+    for number, chroma in enumerate(followed(frames, {2: paint(2)})):
+        np.testing.assert_allclose(inner(chroma, number), SQUARE, atol=4)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 300), (17, 9)])
+def test_any_size(size: tuple[int, int]) -> None:
+    chroma = np.zeros((*size, 2), np.float32)
+    frames = [Frame(np.full(size, 90, np.uint8), n, Fraction(1, 24), n, chroma=chroma) for n in range(3)]
+    painted = Paint(np.full((20, 20, 2), 7, np.float32), np.ones((20, 20), np.float32))
+    for result in followed(frames, {1: painted}):
+        np.testing.assert_allclose(result, 7, atol=0.1)
+
+
+def test_no_chroma_exception() -> None:
+    with pytest.raises(ValueError, match="frame 0 has no chroma"):
+        followed([Frame(luma(0), 0, Fraction(1, 24), 0)], {0: paint(0)})
+
+
+# --- reading and finding ---
+
+
+def info() -> VideoInfo:
+    return VideoInfo(
+        Path("film.mkv"), 128, 96, Fraction(1, 24), None, None, Fraction(1), 0, "yuv420p", 8, "full", "bt601", 2, 2,
+        False, 0,
+    )  # fmt: skip
+
+
+def picture(number: int, gamma: float = 1.0) -> np.ndarray:
+    """A colored copy of a frame, BGR, its luma painted anew."""
+    lightness = 100 * (luma(number) / np.float32(255)) ** np.float32(gamma)
+    return lab_to_rgb(np.dstack([lightness, truth(number)]))[..., ::-1]
+
+
+def write(path: Path, pixels: np.ndarray) -> Path:
+    assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+def found(paths: list[Path], told: list[str], turned: bool = False) -> dict[int, Paint]:
+    lumas = (np.ascontiguousarray(luma(n)[::-1, ::-1] if turned else luma(n)) for n in range(12))
+    frames: Iterator[Frame] = (Frame(codes, n, Fraction(1, 24), n) for n, codes in enumerate(lumas))
+    return dict(find_frames(read_references(paths), info(), frames, told.append))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.8, 1.3])
+def test_a_reference_is_found_by_its_luma(tmp_path: Path, gamma: float) -> None:
+    told: list[str] = []
+    paints = found([write(tmp_path / "painted.png", cv2.resize(picture(7, gamma), (256, 192)))], told)
+    assert list(paints) == [7]
+    assert told == []
+    small = cv2.resize(paints[7].chroma, SIZE[::-1], interpolation=cv2.INTER_AREA)
+    expected = rgb_to_lab(picture(7, gamma)[..., ::-1])[..., 1:]
+    assert np.abs(small - expected)[36:56, 30:50].max() < 3
+
+
+def test_a_wrong_number_does_not_lead_astray(tmp_path: Path) -> None:
+    assert list(found([write(tmp_path / "frame_000002.png", picture(7))], [])) == [7]
+
+
+def test_the_number_decides_between_frames_that_look_alike(tmp_path: Path) -> None:
+    path = write(tmp_path / "show.000005.png", picture(3))
+    frames = (Frame(luma(3), n, Fraction(1, 24), n) for n in range(8))
+    assert list(find_frames(read_references([path]), info(), frames, print)) == [5]
+
+
+def test_a_reference_of_another_film_is_told_and_left_out(tmp_path: Path) -> None:
+    told: list[str] = []
+    assert found([write(tmp_path / "other.png", picture(7))], told, turned=True) == {}
+    assert told == [f"Warning: {tmp_path / 'other.png'} shows no frame of film.mkv, so it is left out."]
+
+
+def test_a_picture_of_another_shape_is_told_and_left_out(tmp_path: Path) -> None:
+    told: list[str] = []
+    assert found([write(tmp_path / "wide.png", cv2.resize(picture(7), (256, 96)))], told) == {}
+    assert "wide.png (256x96) has not the shape of film.mkv (128x96)" in told[0]
+
+
+def test_of_two_references_for_a_frame_the_latter_counts(tmp_path: Path) -> None:
+    told: list[str] = []
+    write(tmp_path / "a.png", picture(7))
+    write(tmp_path / "b.png", np.roll(picture(7), 1, axis=2))
+    (tmp_path / "notes.txt").write_text("no picture")
+    paints = found([tmp_path], told)
+    assert len(told) == len(paints) == 1
+    assert "show the same frame 7; the latter counts" in told[0]
+
+
+def test_sixteen_bits_and_transparency(tmp_path: Path) -> None:
+    alpha = np.full((*SIZE, 1), 65535, np.uint16)
+    alpha[:40] = 0
+    deep = np.concatenate([picture(7).astype(np.uint16) * 257, alpha], axis=2)
+    (paint,) = found([write(tmp_path / "deep.png", deep)], []).values()
+    np.testing.assert_array_equal(paint.opacity, alpha[..., 0] / 65535)
+    np.testing.assert_allclose(paint.chroma, rgb_to_lab(picture(7)[..., ::-1])[..., 1:], atol=1e-3)
+
+
+def test_gray_exception(tmp_path: Path) -> None:
+    for name, pixels in (("one.png", luma(0)), ("three.png", cv2.merge([luma(0)] * 3))):
+        with pytest.raises(InputError, match=f"{name} has no color; give a colored copy"):
+            read_references([write(tmp_path / name, pixels)])
+
+
+def test_unreadable_exceptions(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name in ("text.png", "empty.png", "missing.png"):
+        with pytest.raises(InputError, match=f"{name} can't be read as a picture"):
+            read_references([tmp_path / name])
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="folder holds no reference"):
+        read_references([tmp_path / "folder"])
