@@ -15,8 +15,10 @@ from torch.nn import functional
 from cartoon_color import color
 from cartoon_color.config import RefineSettings, SmoothSettings
 from cartoon_color.frames import Frame
+from cartoon_color.references import Paint
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
+from cartoon_color.stages.reference import FollowReferences
 from cartoon_color.stages.refine import Refine, RefineMembers
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.stages.smooth import Smooth
@@ -53,6 +55,13 @@ def smooth(**changes) -> Smooth:
     return Smooth(SmoothSettings(**changes), bit_depth=8, color_range="full")
 
 
+def follow(**changes) -> FollowReferences:
+    """References in both shots, the second one on a frame that comes late and is held."""
+    paint = Paint(np.full((48, 64, 2), (30, -20), np.float32), np.ones((48, 64), np.float32))
+    references = dict.fromkeys((7, 100), paint)
+    return FollowReferences(references, bit_depth=8, color_range="full", **changes)
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "shots": DetectShots,
     "held": MarkHeld,
@@ -62,9 +71,15 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "colorize and refine": lambda: RefineMembers([colorize(), colorize(batch=2, lookahead=4)], refine()),
     "refine": refine,
     "refine, by graph": lambda: refine("felzenszwalb"),
+    "references": follow,
+    "references, of short reach": lambda: follow(reach=4),
     "smooth": smooth,
     "smooth, in short windows": lambda: smooth(drawings=3, frames=4),
 }
+
+
+COLORED = ("refine", "references", "smooth")
+"""Beginnings of the names of stages that come behind color."""
 
 
 def picture(seed: int, moved: int = 0) -> np.ndarray:
@@ -87,15 +102,15 @@ def film(first: int = 1, second: int = 2, *, cut: bool = True) -> list[Frame]:
 
 def prepared(name: str, frames: list[Frame]) -> list[Frame]:
     """What the stage would get: color comes behind the stage that marks held frames, refinement behind color."""
-    before: list[Stage] = [MarkHeld()] if name.startswith(("colorize", "refine", "smooth")) else []
-    return list(chain(iter(frames), [*before, colorize()] if name.startswith(("refine", "smooth")) else before))
+    before: list[Stage] = [MarkHeld()] if name.startswith(("colorize", *COLORED)) else []
+    return list(chain(iter(frames), [*before, colorize()] if name.startswith(COLORED) else before))
 
 
 # --- every stage ---
 
 
 def test_there_are_stages() -> None:
-    assert {"shots", "held", "colorize", "refine", "smooth"} <= STAGES.keys()
+    assert {"shots", "held", "colorize", "refine", "references", "smooth"} <= STAGES.keys()
 
 
 @pytest.mark.parametrize("name", STAGES)

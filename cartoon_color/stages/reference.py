@@ -43,7 +43,7 @@ _CELL = 4
 _FEATURES = (0.15, 8.0, 8.0, 16.0, 24.0)
 """Differences that count alike between cells: of place (share of the longer side), of lightness (of 255), its standard
 deviation within a cell, and its means over Gaussians of 8 and of 24 pixels."""
-_STRANGE = 8.0
+_STRANGE = 16.0
 """Squared distance to the likest cell, in those units, at which the network is trusted more by e."""
 _AT_ONCE = 256
 """Cells that are compared at once with all cells of a reference; bounds the memory."""
@@ -104,7 +104,9 @@ class FollowReferences:
         self.bit_depth = bit_depth
         self.color_range = color_range
         self.lookahead = reach if references else 0
-        self._estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._steps = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        # Its own: one that was given a flow to start from remembers it where none is given.
+        self._registration = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The same frames, with the references' chroma.
@@ -158,7 +160,7 @@ class FollowReferences:
         number = 0 if last is None else last.number + 1
         drawing = _Drawing(frame.drawing, gray, number, chroma, np.zeros_like(chroma), nothing, nothing)
         if followers and last is not None:
-            moved = motion(self._estimator, gray, last.gray)
+            moved = motion(self._steps, gray, last.gray)
             for follower in followers:
                 drawing.add(*follower.follow(gray, moved), number - follower.number)
         return drawing
@@ -169,14 +171,14 @@ class FollowReferences:
         chroma = np.asarray(cv2.resize(paint.chroma, (width, height), interpolation=cv2.INTER_AREA), np.float32)
         opacity = np.asarray(cv2.resize(paint.opacity, (width, height), interpolation=cv2.INTER_AREA), np.float32)
         drawing.add(chroma, opacity, 0)
-        back = _Follower(chroma, opacity, drawing, self._estimator)
+        back = _Follower(chroma, opacity, drawing, self._registration)
         after = drawing
         for before in reversed(waiting):
             if before is not drawing:
-                moved = motion(self._estimator, before.gray, after.gray)
+                moved = motion(self._steps, before.gray, after.gray)
                 before.add(*back.follow(before.gray, moved), drawing.number - before.number)
                 after = before
-        return _Follower(chroma, opacity, drawing, self._estimator)
+        return _Follower(chroma, opacity, drawing, self._registration)
 
 
 class _Follower:
@@ -195,7 +197,7 @@ class _Follower:
         colors = np.asarray(cv2.resize(chroma, self._cells, interpolation=cv2.INTER_AREA)).reshape(-1, 2)
         self._colors = np.insert(colors, 2, 1, axis=1)
         speaks = np.asarray(cv2.resize(opacity, self._cells, interpolation=cv2.INTER_AREA)).reshape(-1)
-        self._silence = np.log(np.maximum(speaks, np.float32(1e-37)))
+        self._silence = np.where(speaks > 0.01, np.log(np.maximum(speaks, np.float32(0.01))), np.float32(-1e4))
 
     def follow(self, gray: Gray, moved: Motion) -> tuple[Chroma, Plane]:
         """What the reference says of the next drawing: chroma (h, w, 2), and confidence (h, w) in 0..1."""
