@@ -31,7 +31,7 @@ from cartoon_color.video import Ending, Writer, probe, read
 READ_AHEAD = 8
 """Frames decoded before they are asked for."""
 
-Smoothing = Literal["none", "flow"]
+Smoothing = Literal["none", "flow", "tracks"]
 Ensemble = Literal["mean", "max"]
 
 
@@ -107,7 +107,8 @@ class Painter:
         ensemble: Ensemble | None = None,
         space: Space = "lab",
         refine: RefineSettings | None = None,
-        smooth: Smoothing = "flow",
+        smooth: Smoothing | None = None,
+        palette: Palette | None = None,
         decoding: Decoding = "annealed",
         references: Sequence[Reference] = (),
         device: DeviceName = "auto",
@@ -128,11 +129,20 @@ class Painter:
             raise SettingsError(
                 "--ensemble-space rgb and --refine-members say how a mean is taken; give --ensemble mean with them"
             )
+        if smooth is None:
+            smooth = "tracks" if refine is None else "flow"
+        if smooth == "tracks" and refine is not None:
+            raise SettingsError(
+                "--refine and --smooth tracks both decide the color of regions; give --smooth flow or none with --refine"
+            )
+        if palette is not None and smooth != "tracks":
+            raise SettingsError("--palette is what regions vote for; give it with --smooth tracks and without --refine")
         self.weights = weights
         self.ensemble = ensemble
         self.space: Space = space
         self.refine = refine
         self.smooth: Smoothing = smooth
+        self.palette = palette
         self.decoding = decoding
         self.references = references
         self.say = say
@@ -200,10 +210,14 @@ class Painter:
         """From luma to chroma, for one film; `paints` is what references say of its frames."""
         marks: list[Stage] = [DetectShots(bit_depth=info.bit_depth), MarkHeld(bit_depth=info.bit_depth)]
         holds: list[Stage] = []
-        if self.smooth == "flow":
-            holds.append(Smooth(bit_depth=info.bit_depth, color_range=info.color_range))
         if paints:
             holds.append(FollowReferences(paints, bit_depth=info.bit_depth, color_range=info.color_range))
+        if self.smooth == "tracks":
+            from cartoon_color.stages.vote import Vote  # Numba takes half a second
+
+            holds.append(Vote(self.palette, bit_depth=info.bit_depth, color_range=info.color_range, watch=self.watch))
+        if self.smooth != "none":
+            holds.append(Smooth(bit_depth=info.bit_depth, color_range=info.color_range))
         return [*marks, *self._colors(info), *holds]
 
     def _colors(self, info: VideoInfo) -> list[Stage]:
@@ -226,6 +240,7 @@ class Painter:
             color_range=info.color_range,
             device=self.device,
             dtype=self.dtype,
+            evidence=self.smooth == "tracks",
         )
 
 

@@ -40,7 +40,7 @@ _ASTRAY = 3.0
 """Pixels between the ends of flow forth and back at which a pixel counts by 1/e."""
 _CELL = 4
 """Pixels of a side of the cells that are compared where flow finds nothing: of 80x60 in 320x240."""
-_FEATURES = (0.15, 8.0, 8.0, 16.0, 24.0)
+_FEATURES = (0.25, 8.0, 8.0, 16.0, 24.0)
 """Differences that count alike between cells: of place (share of the longer side), of lightness (of 255), its standard
 deviation within a cell, and its means over Gaussians of 8 and of 24 pixels."""
 _STRANGE = 16.0
