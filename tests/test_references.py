@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
+import films
 import numpy as np
 import pytest
+import torch
 
+from cartoon_color import checkpoint, variants
 from cartoon_color.color import lab_to_rgb, rgb_to_lab
+from cartoon_color.config import EncoderSettings, NetworkSettings
 from cartoon_color.errors import InputError
 from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.references import Paint, find_frames, read_references
+from cartoon_color.render import Painter, render
 from cartoon_color.stages.reference import FollowReferences
 
 SIZE = 96, 128
@@ -248,3 +254,30 @@ def test_unreadable_exceptions(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="folder holds no reference"):
         read_references([tmp_path / "folder"])
+
+
+# --- in a film ---
+
+
+def test_a_reference_colors_a_film_and_a_foreign_one_changes_nothing(tmp_path: Path) -> None:
+    film = films.plain(tmp_path / "film.mkv", 8, pixel_format="gray", size=(48, 64))
+    torch.manual_seed(0)
+    weights = tmp_path / "weights.safetensors"
+    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), weights, {})
+    lightness = (films.drawing(5, 48, 64) / np.float32(2.55)).astype(np.float32)
+    green = np.broadcast_to(np.float32((-40, 20)), (48, 64, 2))
+    own = write(tmp_path / "own.png", lab_to_rgb(np.dstack([lightness, green]))[..., ::-1])
+    foreign = write(tmp_path / "foreign.png", lab_to_rgb(np.dstack([100 - lightness, green]))[..., ::-1])
+    told: list[str] = []
+    chroma = {}
+    for name, paths in {"none": [], "own": [own], "foreign": [foreign]}.items():
+        painter = Painter([weights], references=read_references(paths), device="cpu", say=told.append)
+        target = tmp_path / f"{name}.mkv"
+        render(film, target, painter, EncoderSettings(codec="ffv1", pixel_format="yuv444p"))
+        with av.open(str(target)) as source:
+            chroma[name] = np.stack([picture.to_ndarray() for picture in source.decode(video=0)])
+    np.testing.assert_array_equal(chroma["foreign"], chroma["none"])
+    np.testing.assert_array_equal(chroma["own"][:, 0], chroma["none"][:, 0])
+    assert (chroma["none"][:, 2].mean(axis=(1, 2)) > 150).all()  # what the network makes of it is red
+    assert (chroma["own"][:, 2].mean(axis=(1, 2)) < 125).all()
+    assert told == [f"Warning: {foreign} shows no frame of {film}, so it is left out."]
