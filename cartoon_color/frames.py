@@ -48,6 +48,10 @@ class Frame:
     chroma: Chroma | None = None
     """(H, W, 2) float32 CIELAB a, b; None before colorization; read-only."""
 
+    evidence: NDArray[np.float32] | None = None
+    """(h, w, 313) float32, the network's probabilities over `color.AB_BINS` at its output size; None where no stage
+    votes with them."""
+
     def __post_init__(self) -> None:
         if self.luma.ndim != 2 or self.luma.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"luma must be (H, W) uint8 or uint16, got {self.luma.shape = }, {self.luma.dtype = }")

@@ -9,13 +9,14 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from cartoon_color import checkpoint, color
-from cartoon_color.config import EncoderSettings, RefineSettings, Space
+from cartoon_color.config import EncoderSettings, RefineSettings, SmoothSettings, Space
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
 from cartoon_color.errors import OutputError, SettingsError, WeightsError
 from cartoon_color.frames import Frame, Luma, VideoInfo
+from cartoon_color.palette import Palette
 from cartoon_color.references import Paint, Reference, find_frames
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
@@ -27,6 +28,9 @@ from cartoon_color.variants import Colorizer, Model
 from cartoon_color.variants.decoding import Decoded, Decoding
 from cartoon_color.variants.ensemble import MaxEnsemble, MeanEnsemble
 from cartoon_color.video import Ending, Writer, probe, read
+
+if TYPE_CHECKING:
+    from cartoon_color.stages.vote import Voted
 
 READ_AHEAD = 8
 """Frames decoded before they are asked for."""
@@ -133,7 +137,7 @@ class Painter:
             smooth = "tracks" if refine is None else "flow"
         if smooth == "tracks" and refine is not None:
             raise SettingsError(
-                "--refine and --smooth tracks both decide the color of regions; give --smooth flow or none with --refine"
+                "--refine and --smooth tracks both give regions their color; with --refine, take --smooth flow or none"
             )
         if palette is not None and smooth != "tracks":
             raise SettingsError("--palette is what regions vote for; give it with --smooth tracks and without --refine")
@@ -206,18 +210,31 @@ class Painter:
         """What the references paint, by frame, found in a pass over the film's `frames`."""
         return find_frames(self.references, info, frames, self.say or (lambda sentence: None))
 
-    def stages(self, info: VideoInfo, paints: Mapping[int, Paint] | None = None) -> list[Stage]:
-        """From luma to chroma, for one film; `paints` is what references say of its frames."""
+    def stages(
+        self,
+        info: VideoInfo,
+        paints: Mapping[int, Paint] | None = None,
+        watch: Callable[[Voted], None] | None = None,
+    ) -> list[Stage]:
+        """From luma to chroma, for one film.
+
+        Args:
+            info: The film.
+            paints: What references say of its frames.
+            watch: Called with what the vote made of each drawing, where regions vote.
+        """
         marks: list[Stage] = [DetectShots(bit_depth=info.bit_depth), MarkHeld(bit_depth=info.bit_depth)]
         holds: list[Stage] = []
+        after = SmoothSettings()
+        if self.smooth == "tracks":
+            from cartoon_color.stages.vote import AFTER, Vote  # Numba takes half a second
+
+            after = AFTER
+            holds.append(Vote(self.palette, bit_depth=info.bit_depth, color_range=info.color_range, watch=watch))
         if paints:
             holds.append(FollowReferences(paints, bit_depth=info.bit_depth, color_range=info.color_range))
-        if self.smooth == "tracks":
-            from cartoon_color.stages.vote import Vote  # Numba takes half a second
-
-            holds.append(Vote(self.palette, bit_depth=info.bit_depth, color_range=info.color_range, watch=self.watch))
         if self.smooth != "none":
-            holds.append(Smooth(bit_depth=info.bit_depth, color_range=info.color_range))
+            holds.append(Smooth(after, bit_depth=info.bit_depth, color_range=info.color_range))
         return [*marks, *self._colors(info), *holds]
 
     def _colors(self, info: VideoInfo) -> list[Stage]:

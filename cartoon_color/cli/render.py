@@ -60,9 +60,17 @@ def render(
     ] = None,
     refine_members: Annotated[bool, typer.Option("--refine-members", help=help_of(RefineSettings, "members"))] = False,
     smooth: Annotated[
-        Literal["none", "flow"],
-        typer.Option(help="How color is held through a shot: by its mean along optical flow, or not at all."),
-    ] = "flow",
+        Literal["none", "flow", "tracks"] | None,
+        typer.Option(
+            help="How color is held through a shot: tracks, each drawn region has the color that it votes for in all "
+            "its drawings, and what is left is smoothed along optical flow; flow, only that; none, every drawing for "
+            "itself. [default: tracks; with --refine, flow]"
+        ),
+    ] = None,
+    palette: Annotated[
+        Path | None,
+        typer.Option(help="Paints of the show, as `cartoon-color palette` learns them; regions vote for one of them."),
+    ] = None,
     reference: Annotated[
         list[Path] | None,
         typer.Option(
@@ -104,6 +112,7 @@ def render(
         cartoon-color render episode_14.mkv --reference frame_001234.png --reference painted/
     """
     from cartoon_color.checkpoint import choose_weights
+    from cartoon_color.palette import load_palette
     from cartoon_color.references import read_references
     from cartoon_color.render import Painter, is_folder, output_paths
     from cartoon_color.render import render as color_film
@@ -121,6 +130,7 @@ def render(
         space=ensemble_space,
         refine=refine and RefineSettings(refine, refine_clusters or "2", refine_rest or "keep", refine_members),
         smooth=smooth,
+        palette=None if palette is None else load_palette(palette),
         decoding=decoding,
         references=read_references(reference or []),
         device=device,

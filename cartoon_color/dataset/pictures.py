@@ -22,13 +22,9 @@ AHEAD = 8
 GRAY_SPREAD = 3.0
 """Codes between the greatest and the least channel, as a mean, below which a picture has no color."""
 _THUMBNAIL = (16, 16)
-_PNG = (
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-)
-"""Of all filters and strategies the fastest: 3.1 ms and 78 kB a film picture of 256x256 (OpenCV's default strategy: 3.4
-ms, 81 kB)."""
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+"""Stored, not compressed: a picture of 256x256 takes 197 kB instead of 93, but is written in 0.7 ms instead of 4.5 and
+read in 0.5 instead of 2.6, and training reads it in every epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from cartoon_color import color
 from cartoon_color.frames import Chroma, ColorRange, Frame
@@ -34,6 +35,7 @@ class Colorize:
         dtype: torch.dtype,
         batch: int = 8,
         lookahead: int = 48,
+        evidence: bool = False,
     ) -> None:
         self.colorizer = colorizer
         self.size = size
@@ -43,6 +45,8 @@ class Colorize:
         self.dtype = dtype
         self.batch = batch
         self.lookahead = max(lookahead, batch)
+        self.evidence = evidence
+        """Whether the first frame of each drawing gets the histograms, too."""
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Give every frame its chroma."""
@@ -60,22 +64,37 @@ class Colorize:
             drawings.clear()
             while waiting:
                 ready = waiting.popleft()
+                evidence = None
                 if ready.drawing != painted[0]:
                     height, width = ready.luma.shape
-                    painted = ready.drawing, np.asarray(cv2.resize(predicted.pop(ready.drawing), (width, height)))
-                yield ready.with_(chroma=painted[1])
+                    ab, evidence = predicted.pop(ready.drawing)
+                    painted = ready.drawing, np.asarray(cv2.resize(ab, (width, height)))
+                yield ready.with_(chroma=painted[1], evidence=evidence)
 
-    def _predict(self, drawings: list[Frame]) -> dict[int, Chroma]:
-        """Predicted a, b at the network's output size, by index of the drawing."""
+    def _predict(self, drawings: list[Frame]) -> dict[int, tuple[Chroma, NDArray[np.float32] | None]]:
+        """Predicted a, b and, if asked for, histograms at the network's output size, by index of the drawing."""
         if not drawings:
             return {}
         seen = np.stack([self._view(frame) for frame in drawings])[:, None]
         lightness = torch.from_numpy(seen).to(self.device, memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
-            ab = self.colorizer(lightness).ab
-        pictures = ab.float().permute(0, 2, 3, 1).cpu().contiguous().numpy()
-        return dict(zip((frame.index for frame in drawings), pictures, strict=True))
+            prediction = self.colorizer(lightness)
+        pictures = prediction.ab.float().permute(0, 2, 3, 1).cpu().contiguous().numpy()
+        histograms: Iterable[NDArray[np.float32] | None] = repeat(None, len(drawings))
+        if self.evidence and prediction.logits is None:
+            histograms = [_histogram(ab) for ab in pictures]
+        elif self.evidence and prediction.logits is not None:
+            histograms = prediction.logits.float().softmax(dim=1).permute(0, 2, 3, 1).cpu().contiguous().numpy()
+        return dict(zip((frame.index for frame in drawings), zip(pictures, histograms, strict=True), strict=True))
 
     def _view(self, frame: Frame) -> Chroma:
         """What the network sees of a frame: L* of its gray picture, (size, size) float32."""
         return color.luma_to_lightness(squeeze(frame.luma, self.size), self.bit_depth, self.color_range)
+
+
+def _histogram(ab: Chroma) -> NDArray[np.float32]:
+    """The (h, w, 313) histograms of colors that were predicted without: softly encoded, as in training."""
+    index, weight = color.encode_bins(ab)
+    histogram = np.zeros((*ab.shape[:2], len(color.AB_BINS)), np.float32)
+    np.put_along_axis(histogram, index, weight, axis=2)
+    return histogram

@@ -22,6 +22,8 @@ Flow = NDArray[np.float32]
 
 LONGEST = 360
 """Pixels of the longer side, above which motion and color are followed at a half, a third, ... of the size."""
+_ASTRAY = 1.5
+"""Pixels that flow forth and back may end beside where it began."""
 _RANGE = (5, 95)
 """Percentiles of gray that are brought together before motion is looked for, so that fades don't hide it."""
 
@@ -39,10 +41,15 @@ class Motion:
 
 
 def small_gray(frame: Frame, bit_depth: int, color_range: ColorRange) -> Gray:
-    """A frame's lightness at the size at which motion is followed, a little blurred against grain."""
+    """A frame's lightness at the size at which motion is followed."""
     luma = cast("Luma", cv2.resize(frame.luma, small_size(frame), interpolation=cv2.INTER_AREA))
     lightness = color.luma_to_lightness(luma, bit_depth, color_range)
-    return np.asarray(np.rint(cv2.GaussianBlur(lightness, (3, 3), 0) * 2.55), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(lightness, alpha=2.55))
+
+
+def without_grain(gray: Gray) -> Gray:
+    """A little blurred, since grain doesn't move with what is drawn."""
+    return np.asarray(cv2.GaussianBlur(gray, (3, 3), 0))
 
 
 def small_size(frame: Frame) -> tuple[int, int]:
@@ -53,7 +60,7 @@ def small_size(frame: Frame) -> tuple[int, int]:
 
 
 def motion(estimator: cv2.DISOpticalFlow, gray: Gray, last: Gray) -> Motion:
-    """Forth and back between two drawings, (h, w) each; fades between them are evened out first."""
+    """Forth and back between two drawings, (h, w) each without grain; fades between them are evened out first."""
     gain = _gain(last, gray)
     last = as_bright(last, gray)
     return Motion(flow(estimator, gray, last), flow(estimator, last, gray), last, gain)
@@ -71,6 +78,15 @@ def astray(forth: Flow, back: Flow) -> Plane:
     """Squared distance in pixels at which `forth`, and then `back`, end beside where they began."""
     x, y = cv2.split(forth + warp(back, forth))
     return np.asarray(x * x + y * y, np.float32)
+
+
+def likeness(gray: Gray, other: Gray, forth: Flow, back: Flow, codes: float) -> Plane:
+    """How much each pixel looks like where it is in `other`, (h, w) in 0..1.
+
+    By 1/e where they differ by `codes`; 0 where flow forth and back don't meet (occlusion).
+    """
+    difference = (gray - warp(other, forth)) / np.float32(codes)
+    return np.asarray(np.exp(-np.square(difference)) * (astray(forth, back) < _ASTRAY**2), np.float32)
 
 
 def as_bright(picture: Gray, other: Gray) -> Gray:

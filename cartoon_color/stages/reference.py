@@ -27,6 +27,7 @@ from cartoon_color.stages.motion import (
     small_size,
     stretched,
     times,
+    without_grain,
 )
 
 REACH = 256
@@ -155,7 +156,7 @@ class FollowReferences:
     def _drawing(self, frame: Frame, last: _Drawing | None, followers: Sequence[_Follower]) -> _Drawing:
         size = small_size(frame)
         chroma = np.asarray(cv2.resize(_chroma_of(frame), size, interpolation=cv2.INTER_AREA), np.float16)
-        gray = small_gray(frame, self.bit_depth, self.color_range)
+        gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
         nothing = np.zeros(gray.shape, np.float16)
         number = 0 if last is None else last.number + 1
         drawing = _Drawing(frame.drawing, gray, number, chroma, np.zeros_like(chroma), nothing, nothing)

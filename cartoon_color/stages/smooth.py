@@ -12,10 +12,18 @@ import numpy as np
 from cartoon_color.config import SmoothSettings
 from cartoon_color.frames import Chroma, ColorRange, Frame
 from cartoon_color.metrics import warp
-from cartoon_color.stages.motion import Flow, Gray, Plane, astray, motion, small_gray, small_size, stretched, times
-
-_ASTRAY = 1.5
-"""Pixels that flow forth and back may end beside where it began."""
+from cartoon_color.stages.motion import (
+    Flow,
+    Gray,
+    Plane,
+    likeness,
+    motion,
+    small_gray,
+    small_size,
+    stretched,
+    times,
+    without_grain,
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -98,7 +106,7 @@ class Smooth:
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
         if frame.chroma is None:
             raise ValueError(f"frame {frame.index} has no chroma")
-        gray = small_gray(frame, self.bit_depth, self.color_range)
+        gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
         chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
         if last is None:
             return _Drawing(frame.drawing, gray, chroma, chroma, np.ones(gray.shape, np.float32))
@@ -109,21 +117,18 @@ class Smooth:
     def _motion(self, gray: Gray, last: Gray) -> _Motion:
         found = motion(self._flow, gray, last)
         to_last, from_last, last, gain = found.to_last, found.from_last, found.last, found.gain
+        codes = self.settings.likeness
         return _Motion(
             to_last,
             from_last,
             # Colors guessed from the dark end of a fade are poor, and count less in the bright one.
-            self._likeness(gray, last, to_last, from_last) * np.float32(min(1, 1 / gain)),
-            self._likeness(last, gray, from_last, to_last) * np.float32(min(1, gain)),
+            likeness(gray, last, to_last, from_last, codes) * np.float32(min(1, 1 / gain)),
+            likeness(last, gray, from_last, to_last, codes) * np.float32(min(1, gain)),
         )
 
-    def _likeness(self, gray: Gray, other: Gray, forth: Flow, back: Flow) -> Plane:
-        difference = (gray - warp(other, forth)) / self.settings.likeness
-        return np.asarray(np.exp(-np.square(difference)) * (astray(forth, back) < _ASTRAY**2), np.float32)
-
-    def _mixed(self, chroma: Chroma, mean: Chroma, count: Plane, flow: Flow, likeness: Plane) -> tuple[Chroma, Plane]:
+    def _mixed(self, chroma: Chroma, mean: Chroma, count: Plane, flow: Flow, alike: Plane) -> tuple[Chroma, Plane]:
         """The mean continued by one drawing, and its count."""
-        weight = likeness * warp(np.minimum(count, self.settings.memory), flow)
+        weight = alike * warp(np.minimum(count, self.settings.memory), flow)
         total = 1 + weight
         return times(chroma + times(warp(mean, flow), weight), np.reciprocal(total)), total
 

@@ -27,13 +27,21 @@ class MeanEnsemble:
         self.space = space
 
     def __call__(self, lightness: Tensor) -> Prediction:
-        """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction without logits."""
-        ab = torch.stack([member(lightness).ab for member in self.members])
+        """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction.
+
+        Its logits are those of the mean of the members' histograms, if all have one.
+        """
+        predictions = [member(lightness) for member in self.members]
+        ab = torch.stack([prediction.ab for prediction in predictions])
+        found = [prediction.logits for prediction in predictions if prediction.logits is not None]
+        logits = None
+        if len(found) == len(predictions):
+            logits = torch.stack([one.float().log_softmax(dim=1) for one in found]).logsumexp(dim=0)
         if self.space == "lab":
-            return Prediction(ab.mean(dim=0))
+            return Prediction(ab.mean(dim=0), logits)
         small = functional.interpolate(lightness.float(), ab.shape[-2:], mode="area")[:, 0]
         mean = color.mean_ab_in_rgb(small.cpu().numpy(), ab.float().permute(0, 1, 3, 4, 2).cpu().numpy())
-        return Prediction(torch.from_numpy(mean).permute(0, 3, 1, 2).to(ab.device))
+        return Prediction(torch.from_numpy(mean).permute(0, 3, 1, 2).to(ab.device), logits)
 
 
 class MaxEnsemble:

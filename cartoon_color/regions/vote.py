@@ -1,0 +1,116 @@
+"""The color of a region by vote: its pixels' histograms are summed, and one color wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from cartoon_color.color import AB_BINS
+from cartoon_color.regions import Labels
+
+Evidence = NDArray[np.float32]
+"""(n, 313): probability over the ab bins, summed over pixels."""
+
+_REACH = 9.0
+"""Standard deviation, in a and b, within which bins speak for one color."""
+_SHADE = 12.0
+"""Difference in L* of gray at which a paint counts for a region by 1/e."""
+_OTHER = 20.0
+"""Distance in a and b from which on a color is another than the winner."""
+_BINS = np.asarray(AB_BINS, np.float32)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Election:
+    """What won, for each of n regions."""
+
+    ab: NDArray[np.float32]
+    """(n, 2), CIELAB."""
+    confidence: NDArray[np.float32]
+    """(n,), 0..1: by what part of its votes the winner is ahead of the next other color."""
+
+
+def pool(labels: Labels, inner: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> Evidence:
+    """Sum the histograms of the inner pixels of each region, so that smoothed lines don't vote.
+
+    Args:
+        labels: (H, W) int32, regions from 1.
+        inner: (H, W), which pixels vote.
+        probabilities: (h, w, 313) float32 of the network; every pixel takes the cell that it lies in.
+
+    Returns:
+        (n + 1, 313); row 0 is unused.
+    """
+    pooled: Evidence = _pooled(labels, inner, probabilities)
+    return pooled
+
+
+@njit(cache=True)
+def _pooled(labels: Labels, inner: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> Evidence:
+    height, width = labels.shape
+    rows, columns, bins = probabilities.shape
+    regions = labels.max() + 1
+    pixels = np.zeros((regions, rows, columns), np.int32)
+    for y in range(height):
+        for x in range(width):
+            if inner[y, x]:
+                pixels[labels[y, x], y * rows // height, x * columns // width] += 1
+    sums = np.zeros((regions, bins), np.float32)
+    for region in range(regions):
+        for row in range(rows):
+            for column in range(columns):
+                if pixels[region, row, column] > 0:
+                    count = np.float32(pixels[region, row, column])
+                    for i in range(bins):
+                        sums[region, i] += count * probabilities[row, column, i]
+    return sums
+
+
+def elect(
+    evidence: Evidence,
+    paints: NDArray[np.float32] | None = None,
+    shades: NDArray[np.float32] | None = None,
+    gray: NDArray[np.float32] | None = None,
+) -> Election:
+    """The winning colors.
+
+    Without paints, the winner is the bin with the most votes around it, and its color the mean of these: a mode, since
+    a mean of all votes would be dull. With the paints of a show, it is the paint with the most votes around it, which
+    weigh less if the paint's gray is not the region's.
+
+    Args:
+        evidence: (n, 313) votes.
+        paints: (K, 2), CIELAB a, b of the show's paints.
+        shades: (K,), L* of the gray that each paint has in a black-and-white film.
+        gray: (n,), L* of the regions; with `shades`.
+    """
+    candidates = _BINS if paints is None else paints
+    near = _NEAR if paints is None else _nearness(paints)
+    votes = evidence @ near
+    if paints is not None and shades is not None and gray is not None:
+        votes = votes * np.exp(-(((gray[:, None] - shades) / _SHADE) ** 2))
+    winner = votes.argmax(axis=1)
+    most = votes.max(axis=1)
+    other = np.where(_squared(candidates[winner], candidates) > _OTHER**2, votes, 0).max(axis=1)
+    confidence = 1 - other / np.maximum(most, 1e-9)
+    if paints is not None:
+        return Election(paints[winner], np.asarray(confidence, np.float32))
+    weights = evidence * near[:, winner].T
+    ab = weights @ _BINS / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    return Election(np.asarray(ab, np.float32), np.asarray(confidence, np.float32))
+
+
+def _squared(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    a, b = (one[:, None, i] - other[:, i] for i in range(2))
+    return np.asarray(a * a + b * b, np.float32)
+
+
+def _nearness(candidates: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By how much the bins speak for candidates, (313, K)."""
+    return np.asarray(np.exp(-_squared(_BINS, candidates) / (2 * _REACH**2)), np.float32)
+
+
+_NEAR = _nearness(_BINS)

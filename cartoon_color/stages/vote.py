@@ -1,0 +1,232 @@
+"""The stage that gives each drawn region one color, the same along its track through the shot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from cartoon_color.config import SmoothSettings
+from cartoon_color.frames import Chroma, ColorRange, Frame
+from cartoon_color.palette import Palette
+from cartoon_color.regions import Labels
+from cartoon_color.regions.drawing import segment_drawing
+from cartoon_color.regions.tracks import Tracker
+from cartoon_color.regions.vote import Evidence, elect, pool
+from cartoon_color.stages.motion import Gray, likeness, motion, small_gray, small_size, stretched, without_grain
+
+AFTER = SmoothSettings(memory=6, likeness=24)
+"""How what the vote leaves is smoothed: shorter than without it, since a mean over many drawings would undo majorities,
+and with less regard to gray, since tracks know already what is alike."""
+WINDOW = 24
+"""Drawings that are looked at together; half of them are given out, then as many are taken in."""
+WAITING = 48
+"""Most frames that wait for that; bounds the memory where drawings are held for long."""
+_FLAT = (2.0, 4.0)
+"""Codes that the gray of a flat region spreads at most, and that of a painted one at least; between, both mix."""
+_CONTRAST = 128.0
+"""Range of gray up to which a drawing is stretched to be segmented, and its votes count less."""
+_STRETCH = 4.0
+"""By how much at most."""
+_CODES = 12.0
+"""Difference in gray, of 255, at which a pixel of the next drawing is alike by 1/e."""
+_BLANK = 8.0
+"""Range of gray of a drawing that shows nothing."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Voted:
+    """What the vote made of a drawing, at the size at which motion is followed, (h, w)."""
+
+    drawing: int
+    shot: int
+    gray: Gray
+    regions: Labels
+    """As segmented in this drawing alone."""
+    tracks: Labels
+    """Number of the track of each pixel; 0 where nothing is drawn."""
+    network: Chroma
+    """Before."""
+    chroma: Chroma
+    """After."""
+    confidence: NDArray[np.float32]
+    """0..1."""
+
+
+@dataclass(eq=False, slots=True)
+class _Drawing:
+    index: int
+    shot: int
+    gray: Gray
+    regions: Labels
+    tracks: Labels
+    chroma: Chroma
+    frames: list[Frame] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class _Track:
+    """What a track has gathered up to here."""
+
+    votes: Evidence
+    weight: float = 1e-9
+    gray: float = 0.0
+    """L*, summed by weight, as is ..."""
+    spread: float = 0.0
+    decided: tuple[float, float, float, float] | None = None
+    """a, b, confidence, flatness, once it was shown; they stay."""
+
+
+class Vote:
+    """Gives each region the color that its track voted for; painted regions keep the color of their pixels.
+
+    A track's votes are the network's histograms over its pixels, in all drawings up to half a window ahead. Its color
+    is decided when it is shown first and stays, so it can't flicker, and a majority makes no color that nobody voted
+    for, as a mean would. Regions whose gray isn't even are painted, not flat: one color would make posters of them.
+    """
+
+    lookahead = WAITING
+
+    def __init__(
+        self,
+        palette: Palette | None = None,
+        *,
+        bit_depth: int,
+        color_range: ColorRange,
+        watch: Callable[[Voted], None] | None = None,
+    ) -> None:
+        """Vote for any color, or for the paints of a palette; `watch` is shown each drawing."""
+        self.palette = palette
+        self.bit_depth = bit_depth
+        self.color_range = color_range
+        self.watch = watch
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._tracker = Tracker()
+        self._tracks: dict[int, _Track] = {}
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The same frames, with voted chroma and without evidence.
+
+        Raises:
+            ValueError: A frame has no chroma, or a drawing no evidence.
+        """
+        for _, shot in groupby(frames, key=lambda frame: frame.shot):
+            yield from self._shot(shot)
+
+    def _shot(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        self._tracker.cut()
+        self._tracks.clear()
+        window: list[_Drawing] = []
+        last: _Drawing | None = None
+        shown: Chroma | None = None  # of the last drawing, if it left the window
+        waiting = 0
+        for frame in frames:
+            if last is None or frame.drawing != last.index:
+                last = self._drawing(frame, last)
+                window.append(last)
+            elif not window:
+                yield frame.with_(chroma=shown, evidence=None)
+                continue
+            last.frames.append(frame.with_(chroma=None, evidence=None))  # at full size they would fill the memory
+            waiting += 1
+            if waiting >= WAITING or len(window) >= WINDOW:
+                for drawing in window[: (len(window) + 1) // 2]:
+                    waiting -= len(drawing.frames)
+                    shown = stretched(self._voted(drawing), drawing.frames[0])
+                    yield from (held.with_(chroma=shown) for held in drawing.frames)
+                    drawing.frames.clear()
+                del window[: (len(window) + 1) // 2]
+                kept = {number for drawing in window for number in np.unique(drawing.tracks).tolist()}
+                left = self._tracker.forget(kept)
+                self._tracks = {number: track for number, track in self._tracks.items() if number in left}
+        for drawing in window:
+            shown = stretched(self._voted(drawing), drawing.frames[0])
+            yield from (held.with_(chroma=shown) for held in drawing.frames)
+
+    def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
+        """Segment a drawing, link its regions, and let them vote."""
+        if frame.chroma is None or frame.evidence is None:
+            raise ValueError(f"frame {frame.index} has no chroma, or no evidence to vote with")
+        drawn = small_gray(frame, self.bit_depth, self.color_range)
+        gray = without_grain(drawn)
+        chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
+        low, high = (float(code) for code in np.percentile(gray[::4, ::4], (5, 95)))
+        contrast = high - low
+        if contrast < _BLANK:
+            nothing = np.zeros(gray.shape, np.int32)
+            return _Drawing(frame.drawing, frame.shot, gray, nothing, nothing, chroma)
+        gain = float(np.clip(_CONTRAST / contrast, 1, _STRETCH))
+        found = segment_drawing(np.clip(np.rint((drawn - low) * gain + low), 0, 255).astype(np.uint8))
+        moved = None if last is None else motion(self._flow, gray, last.gray)
+        alike = None
+        if moved is not None:  # what was dark in a fade is remembered less
+            alike = likeness(gray, moved.last, moved.to_last, moved.from_last, _CODES)
+            alike *= np.float32(min(1, 1 / moved.gain))
+        levels = low, low + contrast * gain
+        tracks, held = self._tracker.follow(found, levels, alike, None if moved is None else moved.to_last)
+        # Fades say little: their colors are guessed from the dark.
+        say = min(1.0, contrast / _CONTRAST) ** 2
+        votes = pool(found.labels, found.inner, frame.evidence) * np.float32(say)
+        lightness = ((found.mean - low) / gain + low) / 2.55
+        for region in range(1, len(tracks)):
+            track = self._tracks.get(tracks[region])
+            if track is None:
+                track = self._tracks[tracks[region]] = _Track(np.zeros_like(votes[0]))
+            weight = float(found.area[region]) * say
+            track.votes += votes[region]
+            track.weight += weight
+            track.gray += weight * float(lightness[region])
+            track.spread += weight * float(found.spread[region]) / gain
+        return _Drawing(frame.drawing, frame.shot, gray, found.labels, held, chroma)
+
+    def _voted(self, drawing: _Drawing) -> Chroma:
+        numbers = np.flatnonzero(np.bincount(drawing.tracks.ravel())).tolist()
+        self._decide([number for number in numbers if number])
+        table = np.zeros((max(numbers) + 1, 4), np.float32)
+        for number in numbers:
+            table[number] = self._tracks[number].decided if number else 0
+        chroma = _painted(drawing.chroma, drawing.tracks, table)
+        if self.watch is not None:
+            confidence = table[drawing.tracks, 2]
+            self.watch(
+                Voted(
+                    drawing.index,
+                    drawing.shot,
+                    drawing.gray,
+                    drawing.regions,
+                    drawing.tracks,
+                    drawing.chroma,
+                    chroma,
+                    confidence,
+                )
+            )
+        return chroma
+
+    def _decide(self, numbers: list[int]) -> None:
+        """Elect the colors of tracks that have none."""
+        new = [self._tracks[number] for number in numbers if self._tracks[number].decided is None]
+        if not new:
+            return
+        gray = np.array([track.gray / track.weight for track in new], np.float32)
+        paints, shades = (None, None) if self.palette is None else (self.palette.ab, self.palette.gray)
+        won = elect(np.stack([track.votes for track in new]), paints, shades, gray)
+        for track, ab, confidence in zip(new, won.ab.tolist(), won.confidence.tolist(), strict=True):
+            flat = float(np.clip((_FLAT[1] - track.spread / track.weight) / (_FLAT[1] - _FLAT[0]), 0, 1))
+            track.decided = ab[0], ab[1], confidence, flat
+
+
+@njit(cache=True)
+def _painted(chroma: Chroma, tracks: Labels, table: NDArray[np.float32]) -> Chroma:
+    """Each pixel in the color of its track as far as that is flat; rows of `table` are a, b, confidence, flatness."""
+    painted = np.empty_like(chroma)
+    for y in range(chroma.shape[0]):
+        for x in range(chroma.shape[1]):
+            row = table[tracks[y, x]]
+            for k in range(2):
+                painted[y, x, k] = chroma[y, x, k] + row[3] * (row[k] - chroma[y, x, k])
+    return painted
