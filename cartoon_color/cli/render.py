@@ -10,9 +10,14 @@ import typer
 from cartoon_color.cli.shared import (
     AsJson,
     Counter,
+    Deinterlace,
     Device,
+    Ensemble,
     Overwrite,
+    Paints,
     Quiet,
+    Variants,
+    Weights,
     print_json,
     print_out,
     say,
@@ -34,18 +39,9 @@ def render(
             help="A file, or a folder; one ending in / is made. [default: NAME.color.mkv beside each input]",
         ),
     ] = None,
-    variant: Annotated[list[str] | None, typer.Option(help="Use the weights of this variant; may be repeated.")] = None,
-    weights: Annotated[
-        list[Path] | None,
-        typer.Option(help="A checkpoint, or a folder of checkpoints named VARIANT.safetensors; may be repeated."),
-    ] = None,
-    ensemble: Annotated[
-        Literal["mean", "max"] | None,
-        typer.Option(
-            help="How several weights are put together: the mean of their colors; or max, for each pixel the surest "
-            "histogram (those that predict none are left out)."
-        ),
-    ] = None,
+    variant: Variants = None,
+    weights: Weights = None,
+    ensemble: Ensemble = None,
     ensemble_space: Annotated[
         Literal["lab", "rgb"], typer.Option(help="Where the mean is taken: of a, b, or of sRGB.")
     ] = "lab",
@@ -67,10 +63,7 @@ def render(
             "itself. [default: tracks; with --refine, flow]"
         ),
     ] = None,
-    palette: Annotated[
-        Path | None,
-        typer.Option(help="Paints of the show, as `cartoon-color palette` learns them; regions vote for one of them."),
-    ] = None,
+    palette: Paints = None,
     reference: Annotated[
         list[Path] | None,
         typer.Option(
@@ -95,7 +88,7 @@ def render(
     drop: Annotated[
         list[int] | None, typer.Option(help="Leave out this stream of the source, by its number; may be repeated.")
     ] = None,
-    deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Accept interlaced films (bwdif).")] = False,
+    deinterlace: Deinterlace = False,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Color a broken film up to where it breaks off.")
     ] = False,

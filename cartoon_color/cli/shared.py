@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -19,6 +20,31 @@ if TYPE_CHECKING:
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Variants = Annotated[
+    list[str] | None, typer.Option("--variant", help="Use the weights of this variant; may be repeated.")
+]
+Weights = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--weights", help="A checkpoint, or a folder of checkpoints named VARIANT.safetensors; may be repeated."
+    ),
+]
+Ensemble = Annotated[
+    Literal["mean", "max"] | None,
+    typer.Option(
+        "--ensemble",
+        help="How several weights are put together: the mean of their colors; or max, for each pixel the surest "
+        "histogram (those that predict none are left out).",
+    ),
+]
+Paints = Annotated[
+    Path | None,
+    typer.Option(
+        "--palette",
+        help="Paints of the show, as `cartoon-color palette` learns them; regions vote for one of them.",
+    ),
+]
+Deinterlace = Annotated[bool, typer.Option("--deinterlace", help="Accept interlaced films (bwdif).")]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where networks run; auto takes CUDA if present.")
 ]
