@@ -134,7 +134,7 @@ class Painter:
                 "--ensemble-space rgb and --refine-members say how a mean is taken; give --ensemble mean with them"
             )
         if smooth is None:
-            smooth = "tracks" if refine is None else "flow"
+            smooth = "tracks" if refine is None and decoding == "annealed" else "flow"
         if smooth == "tracks" and refine is not None:
             raise SettingsError(
                 "--refine and --smooth tracks both give regions their color; with --refine, take --smooth flow or none"

@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from cartoon_color import checkpoint, color, variants
-from cartoon_color.config import EncoderSettings, NetworkSettings
+from cartoon_color.config import EncoderSettings, NetworkSettings, RefineSettings
 from cartoon_color.errors import InputError, OutputError, SettingsError, TruncatedError, WeightsError
 from cartoon_color.frames import Chroma
+from cartoon_color.palette import Paint, Palette
 from cartoon_color.render import Painter, RenderSummary, output_paths, render
 from cartoon_color.streams import chain
 from cartoon_color.video import probe, read
@@ -200,8 +201,8 @@ def test_the_planes_hold_what_the_painter_says(tmp_path: Path, painter: Painter)
 
 def test_an_ensemble_is_the_mean_of_its_members(tmp_path: Path, weights: list[Path]) -> None:
     film = films.plain(tmp_path / "film.mkv", 3)
-    both = Painter(weights[:2], ensemble="mean", device="cpu")
-    first, second = (np.array(painted(Painter([path], device="cpu"), film)) for path in weights[:2])
+    both = Painter(weights[:2], ensemble="mean", smooth="flow", device="cpu")
+    first, second = (np.array(painted(Painter([path], smooth="flow", device="cpu"), film)) for path in weights[:2])
     assert np.abs(first - second).mean() > 0.5
     precision = 1e-3 if both.dtype == torch.float32 else 0.1
     np.testing.assert_allclose(painted(both, film), (first + second) / 2, atol=precision)
@@ -214,6 +215,17 @@ def test_several_weights_need_a_way_to_put_them_together(weights: list[Path]) ->
     with pytest.raises(WeightsError, match=r"different sizes \(64, 96 pixels\)"):
         _ = Painter(weights, ensemble="mean", device="cpu").colorizer
     assert len(Painter(weights[:1], ensemble="mean", device="cpu").models) == 1
+
+
+def test_smoothing_that_does_not_go_with_other_settings_is_refused(weights: list[Path]) -> None:
+    paints = Palette((Paint("red", (200, 30, 30), 1.0),))
+    assert Painter(weights[:1]).smooth == "tracks"
+    assert Painter(weights[:1], refine=RefineSettings()).smooth == "flow"
+    with pytest.raises(SettingsError, match="--refine and --smooth tracks"):
+        Painter(weights[:1], refine=RefineSettings(), smooth="tracks")
+    for options in ({"smooth": "flow"}, {"refine": RefineSettings()}):
+        with pytest.raises(SettingsError, match="--palette"):
+            Painter(weights[:1], palette=paints, **options)
 
 
 def test_weights_are_loaded_once_and_after_the_output_is_checked(

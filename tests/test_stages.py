@@ -22,6 +22,7 @@ from cartoon_color.stages.reference import FollowReferences
 from cartoon_color.stages.refine import Refine, RefineMembers
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.stages.smooth import Smooth
+from cartoon_color.stages.vote import Vote
 from cartoon_color.streams import Stage, chain
 from cartoon_color.variants import Prediction
 
@@ -75,10 +76,11 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "references, of short reach": lambda: follow(reach=4),
     "smooth": smooth,
     "smooth, in short windows": lambda: smooth(drawings=3, frames=4),
+    "vote": lambda: Vote(bit_depth=8, color_range="full"),
 }
 
 
-COLORED = ("refine", "references", "smooth")
+COLORED = ("refine", "references", "smooth", "vote")
 """Beginnings of the names of stages that come behind color."""
 
 
@@ -103,14 +105,14 @@ def film(first: int = 1, second: int = 2, *, cut: bool = True) -> list[Frame]:
 def prepared(name: str, frames: list[Frame]) -> list[Frame]:
     """What the stage would get: color comes behind the stage that marks held frames, refinement behind color."""
     before: list[Stage] = [MarkHeld()] if name.startswith(("colorize", *COLORED)) else []
-    return list(chain(iter(frames), [*before, colorize()] if name.startswith(COLORED) else before))
+    return list(chain(iter(frames), [*before, colorize(evidence=True)] if name.startswith(COLORED) else before))
 
 
 # --- every stage ---
 
 
 def test_there_are_stages() -> None:
-    assert {"shots", "held", "colorize", "refine", "references", "smooth"} <= STAGES.keys()
+    assert {"shots", "held", "colorize", "refine", "references", "smooth", "vote"} <= STAGES.keys()
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -173,6 +173,15 @@ def test_ensemble_unit() -> None:
     assert torch.equal(prediction.ab, torch.full((1, 2, 3, 3), 4.0))
 
 
+def test_ensemble_has_the_mean_of_the_histograms() -> None:
+    given = [logits_and_ab()[0], 2 * logits_and_ab()[0].flip(1)]
+    members = [lambda _, one=one: Prediction(torch.zeros(2, 2, 5, 7), one) for one in given]
+    logits = MeanEnsemble(members)(torch.zeros(2, 1, 20, 28)).logits
+    assert logits is not None
+    expected = np.mean([np.exp(log_softmax(one)) for one in given], axis=0)
+    np.testing.assert_allclose(np.exp(log_softmax(logits)), expected, atol=1e-6)
+
+
 def test_ensemble_exception() -> None:
     with pytest.raises(ValueError, match="at least one member"):
         MeanEnsemble([])

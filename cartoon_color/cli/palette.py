@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cartoon_color.cli.shared import AsJson, Counter, Overwrite, Quiet, print_json, print_out, show_progress
 from cartoon_color.config import PaletteSettings, help_of
 from cartoon_color.errors import SettingsError
-from cartoon_color.frames import RGB
+
+if TYPE_CHECKING:
+    from cartoon_color.frames import RGB
 
 
 def palette(

@@ -60,7 +60,7 @@ def render(
         typer.Option(
             help="How color is held through a shot: tracks, each drawn region has the color that it votes for in all "
             "its drawings, and what is left is smoothed along optical flow; flow, only that; none, every drawing for "
-            "itself. [default: tracks; with --refine, flow]"
+            "itself. [default: tracks; with --refine or --decoding, flow]"
         ),
     ] = None,
     palette: Paints = None,

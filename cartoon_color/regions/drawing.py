@@ -72,10 +72,10 @@ def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
     _, cores = cv2.connectedComponents((distance > _BALL).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     codes = clean.astype(np.int16)
     markers = _with_thin(np.asarray(cores, np.int32), codes, lines)
-    if markers.max() == 0:
+    cv2.watershed(cv2.merge([clean] * 3), markers)
+    if markers.max() <= 0:  # nothing is wide enough for a core
         markers[:] = 1
     else:
-        cv2.watershed(cv2.merge([clean] * 3), markers)
         _close(markers, codes)
         _unite(markers, codes, walls, distance)
     return Regions(markers, *_described(markers, codes, distance))

@@ -18,7 +18,7 @@ _REACH = 9.0
 """Standard deviation, in a and b, within which bins speak for one color."""
 _SHADE = 12.0
 """Difference in L* of gray at which a paint counts for a region by 1/e."""
-_OTHER = 20.0
+_OTHER = 30.0
 """Distance in a and b from which on a color is another than the winner."""
 _BINS = np.asarray(AB_BINS, np.float32)
 
