@@ -20,6 +20,7 @@ from cartoon_color.palette import Palette
 from cartoon_color.references import Paint, Reference, find_frames
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
+from cartoon_color.stages.motion import SharedMotion
 from cartoon_color.stages.reference import FollowReferences
 from cartoon_color.stages.shots import DetectShots
 from cartoon_color.stages.smooth import Smooth
@@ -225,16 +226,19 @@ class Painter:
         """
         marks: list[Stage] = [DetectShots(bit_depth=info.bit_depth), MarkHeld(bit_depth=info.bit_depth)]
         holds: list[Stage] = []
+        shared = SharedMotion()
         after = SmoothSettings()
         if self.smooth == "tracks":
             from cartoon_color.stages.vote import AFTER, Vote  # Numba takes half a second
 
             after = AFTER
-            holds.append(Vote(self.palette, bit_depth=info.bit_depth, color_range=info.color_range, watch=watch))
+            holds.append(
+                Vote(self.palette, bit_depth=info.bit_depth, color_range=info.color_range, shared=shared, watch=watch)
+            )
         if paints:
             holds.append(FollowReferences(paints, bit_depth=info.bit_depth, color_range=info.color_range))
         if self.smooth != "none":
-            holds.append(Smooth(after, bit_depth=info.bit_depth, color_range=info.color_range))
+            holds.append(Smooth(after, bit_depth=info.bit_depth, color_range=info.color_range, shared=shared))
         return [*marks, *self._colors(info), *holds]
 
     def _colors(self, info: VideoInfo) -> list[Stage]:

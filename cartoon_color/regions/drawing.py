@@ -99,11 +99,11 @@ def _with_thin(cores: NDArray[np.int32], gray: Codes, lines: NDArray[np.bool_]) 
             if lines[y, x]:
                 continue
             i = y * width + x
-            for j, near in ((i - 1, x > 0), (i - width, y > 0)):
-                v, u = j // width, j % width
-                if near and not lines[v, u] and abs(gray[y, x] - gray[v, u]) <= _STEP:
-                    a, b = _root(parent, i), _root(parent, j)
-                    parent[max(a, b)] = min(a, b)
+            if x > 0 and not lines[y, x - 1] and abs(gray[y, x] - gray[y, x - 1]) <= _STEP:
+                parent[i] = _root(parent, i - 1)
+            if y > 0 and not lines[y - 1, x] and abs(gray[y, x] - gray[y - 1, x]) <= _STEP:
+                a, b = _root(parent, i), _root(parent, i - width)
+                parent[max(a, b)] = min(a, b)
     area = np.zeros(height * width, np.int32)
     last = 0
     for y in range(height):

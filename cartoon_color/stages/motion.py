@@ -24,6 +24,8 @@ LONGEST = 360
 """Pixels of the longer side, above which motion and color are followed at a half, a third, ... of the size."""
 _ASTRAY = 1.5
 """Pixels that flow forth and back may end beside where it began."""
+_MOST_WAITING = 32
+"""Drawings whose motion waits for the second stage: as many as the first holds back, with some to spare."""
 _RANGE = (5, 95)
 """Percentiles of gray that are brought together before motion is looked for, so that fades don't hide it."""
 
@@ -57,6 +59,23 @@ def small_size(frame: Frame) -> tuple[int, int]:
     height, width = frame.luma.shape
     part = -(-max(height, width) // LONGEST)
     return max(1, width // part), max(1, height // part)
+
+
+class SharedMotion:
+    """Motion between drawings that follow each other, estimated once for two stages that look at the same ones."""
+
+    def __init__(self) -> None:
+        self._estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._waiting: dict[int, Motion] = {}
+
+    def __call__(self, drawing: int, gray: Gray, last: Gray) -> Motion:
+        """From `drawing`, an index, to the one before; `gray` and `last` are theirs, without grain."""
+        found = self._waiting.pop(drawing, None)
+        if found is None:
+            found = self._waiting[drawing] = motion(self._estimator, gray, last)
+            if len(self._waiting) > _MOST_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+        return found
 
 
 def motion(estimator: cv2.DISOpticalFlow, gray: Gray, last: Gray) -> Motion:

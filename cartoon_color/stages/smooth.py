@@ -16,8 +16,8 @@ from cartoon_color.stages.motion import (
     Flow,
     Gray,
     Plane,
+    SharedMotion,
     likeness,
-    motion,
     small_gray,
     small_size,
     stretched,
@@ -61,12 +61,20 @@ class Smooth:
     forth and back do not meet (occlusion). Held frames share the chroma of their drawing; nothing passes a cut.
     """
 
-    def __init__(self, settings: SmoothSettings | None = None, *, bit_depth: int, color_range: ColorRange) -> None:
+    def __init__(
+        self,
+        settings: SmoothSettings | None = None,
+        *,
+        bit_depth: int,
+        color_range: ColorRange,
+        shared: SharedMotion | None = None,
+    ) -> None:
+        """Choose how to smooth; `shared` is the motion that another stage of the same film looks at, too."""
         self.settings = settings or SmoothSettings()
         self.bit_depth = bit_depth
         self.color_range = color_range
         self.lookahead = self.settings.frames
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._between = shared or SharedMotion()
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The same frames, with steadier chroma.
@@ -110,12 +118,12 @@ class Smooth:
         chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
         if last is None:
             return _Drawing(frame.drawing, gray, chroma, chroma, np.ones(gray.shape, np.float32))
-        moved = self._motion(gray, last.gray)
+        moved = self._motion(frame.drawing, gray, last.gray)
         mean, count = self._mixed(chroma, last.forward, last.count, moved.to_last, moved.like_last)
         return _Drawing(frame.drawing, gray, chroma, mean, count, moved)
 
-    def _motion(self, gray: Gray, last: Gray) -> _Motion:
-        found = motion(self._flow, gray, last)
+    def _motion(self, drawing: int, gray: Gray, last: Gray) -> _Motion:
+        found = self._between(drawing, gray, last)
         to_last, from_last, last, gain = found.to_last, found.from_last, found.last, found.gain
         codes = self.settings.likeness
         return _Motion(

@@ -18,7 +18,7 @@ from cartoon_color.regions import Labels
 from cartoon_color.regions.drawing import segment_drawing
 from cartoon_color.regions.tracks import Tracker
 from cartoon_color.regions.vote import Evidence, elect, pool
-from cartoon_color.stages.motion import Gray, likeness, motion, small_gray, small_size, stretched, without_grain
+from cartoon_color.stages.motion import Gray, SharedMotion, likeness, small_gray, small_size, stretched, without_grain
 
 AFTER = SmoothSettings(memory=6, likeness=24)
 """How what the vote leaves is smoothed: shorter than without it, since a mean over many drawings would undo majorities,
@@ -98,14 +98,23 @@ class Vote:
         *,
         bit_depth: int,
         color_range: ColorRange,
+        shared: SharedMotion | None = None,
         watch: Callable[[Voted], None] | None = None,
     ) -> None:
-        """Vote for any color, or for the paints of a palette; `watch` is shown each drawing."""
+        """Vote for any color, or for the paints of a palette.
+
+        Args:
+            palette: The paints.
+            bit_depth: Of the luma.
+            color_range: Of the luma.
+            shared: The motion that another stage of the same film looks at, too.
+            watch: Called with what the vote made of each drawing.
+        """
         self.palette = palette
         self.bit_depth = bit_depth
         self.color_range = color_range
         self.watch = watch
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._between = shared or SharedMotion()
         self._tracker = Tracker()
         self._tracks: dict[int, _Track] = {}
 
@@ -162,7 +171,7 @@ class Vote:
             return _Drawing(frame.drawing, frame.shot, gray, nothing, nothing, chroma)
         gain = float(np.clip(_CONTRAST / contrast, 1, _STRETCH))
         found = segment_drawing(np.clip(np.rint((drawn - low) * gain + low), 0, 255).astype(np.uint8))
-        moved = None if last is None else motion(self._flow, gray, last.gray)
+        moved = None if last is None else self._between(frame.drawing, gray, last.gray)
         alike = None
         if moved is not None:  # what was dark in a fade is remembered less
             alike = likeness(gray, moved.last, moved.to_last, moved.from_last, _CODES)
