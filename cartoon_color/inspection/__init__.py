@@ -1,6 +1,16 @@
-"""Where, and why, the colors of a film are unsure: a picture of each shot, and a list of the shots to work on."""
+"""Where, and why, the colors of a film are unsure: a picture of each shot, the shots to work on, what to color."""
 
 from cartoon_color.inspection.inspect import InspectionSummary, inspect
+from cartoon_color.inspection.suggest import CANDIDATES, SUGGESTIONS, SuggestionSummary, suggest
 from cartoon_color.inspection.worklist import WORKLIST, ShotRow
 
-__all__ = ["WORKLIST", "InspectionSummary", "ShotRow", "inspect"]
+__all__ = [
+    "CANDIDATES",
+    "SUGGESTIONS",
+    "WORKLIST",
+    "InspectionSummary",
+    "ShotRow",
+    "SuggestionSummary",
+    "inspect",
+    "suggest",
+]

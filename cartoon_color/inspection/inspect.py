@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,17 +14,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cartoon_color import color
 from cartoon_color.compare import png
 from cartoon_color.dataset.index import write_atomically
 from cartoon_color.errors import OutputError
-from cartoon_color.frames import RGB, Chroma, Frame, VideoInfo
+from cartoon_color.frames import RGB, Chroma, Frame, Luma, VideoInfo
 from cartoon_color.inspection.picture import draw_shot
 from cartoon_color.inspection.timeline import Timeline
+from cartoon_color.inspection.watch import full_range, watched
 from cartoon_color.inspection.worklist import UNSURE, WORKLIST, ShotRow, to_csv
 from cartoon_color.render import READ_AHEAD, Painter
 from cartoon_color.stages.vote import Voted
-from cartoon_color.streams import chain, prefetched
+from cartoon_color.streams import prefetched
 from cartoon_color.video import Ending, probe, read
 
 
@@ -90,32 +89,29 @@ def inspect(
         OutputError: `out` holds another inspection, or can't be written.
         WeightsError: The painter's weights can't be used.
     """
-    if painter.smooth != "tracks":
-        raise ValueError(f"only regions that vote can be inspected, got {painter.smooth = }")
     started = time.monotonic()
     info = probe(source)
     ending = Ending(keep_going)
     decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
-    votes: deque[Voted] = deque()  # of drawings that the stages after the vote hold back
     rows: list[ShotRow] = []
     frames = 0
     with closing(cast("Generator[Frame, None, None]", decoded)):
         try:
             old = _old(out, overwrite=overwrite)
-            stages = painter.stages(info, watch=votes.append)
+            colored = watched(decoded, painter, info)
             out.mkdir(parents=True, exist_ok=True)
             for path in old:
                 path.unlink()
             shot: _Shot | None = None
             origin = Fraction(0)
-            for frame in chain(decoded, stages):
+            for frame, voted in colored:
                 if shot is None or frame.shot != shot.first.shot:
                     if shot is None:
                         origin = frame.pts * frame.time_base
                     else:
                         rows.append(shot.finish(out, origin))
                     shot = _Shot(frame, info)
-                shot.add(frame, None if frame.held else votes.popleft())
+                shot.add(frame, voted)
                 frames += 1
                 if progress is not None:
                     progress(frames, info.frames)
@@ -176,13 +172,9 @@ class _Shot:
         self._last = frame.index
         if voted is None:
             return
-        if frame.chroma is None or voted.drawing != frame.index:
-            raise ValueError(f"frame {frame.index} has no chroma, or came with the vote of drawing {voted.drawing}")
         size = voted.gray.shape[::-1]
-        codes = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
-        share = color.normalized_luma(self._info.bit_depth, self._info.color_range)
-        luma = np.rint(share[np.minimum(codes, len(share) - 1)] * 255).astype(np.uint8)
-        chroma = np.asarray(cv2.resize(frame.chroma, size, interpolation=cv2.INTER_AREA), np.float32)
+        luma = full_range(cast(Luma, cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)), self._info)
+        chroma = np.asarray(cv2.resize(cast(Chroma, frame.chroma), size, interpolation=cv2.INTER_AREA), np.float32)
         drawn = voted.confidence[voted.tracks > 0]
         self._pixels += drawn.size
         self._confidence += float(drawn.sum(dtype=np.float64))

@@ -1,0 +1,305 @@
+"""Suggesting frames to color: those that settle most, by hand and by exhaustion, as pictures that are found again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import films
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from skimage.color import rgb2lab
+from typer.testing import CliRunner
+
+from cartoon_color import checkpoint, cli, variants
+from cartoon_color.config import NetworkSettings
+from cartoon_color.errors import InputError, OutputError, TruncatedError
+from cartoon_color.frames import RGB, Frame, VideoInfo
+from cartoon_color.inspection import SuggestionSummary, suggest
+from cartoon_color.references import find_frames, read_references
+from cartoon_color.render import Painter
+from cartoon_color.stages.vote import Voted
+from cartoon_color.streams import Stage, batched
+from cartoon_color.video import probe, read
+
+REACH = 256
+"""Frames that a reference reaches backwards, as docs/cli.md says."""
+
+
+@dataclass
+class Drawing:
+    """What the vote is told to say of a drawing of two frames; (8, 8)."""
+
+    shot: int
+    tracks: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    contrast: int = 200
+    ab: tuple[float, float] = (0, 0)
+
+
+class Told:
+    """In place of a painter: votes as given, by the name of the film."""
+
+    smooth = "tracks"
+    variants = ("told",)
+    lookahead = 4
+
+    def __init__(self, **drawings: Sequence[Drawing]) -> None:
+        self.drawings = drawings
+
+    def stages(self, info: VideoInfo, watch: Callable[[Voted], None]) -> list[Stage]:
+        self.watch = watch
+        self.film = self.drawings[info.path.stem]
+        return [self]
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        nothing = np.zeros((8, 8, 2), np.float32)
+        for held in batched(frames, self.lookahead):
+            marked = []
+            for frame in held:
+                said = self.film[frame.index // 2]
+                chroma = np.full((*frame.luma.shape, 2), said.ab, np.float32)
+                marked.append(frame.with_(shot=said.shot, drawing=frame.index // 2 * 2, chroma=chroma))
+            for frame in marked[::2]:
+                said = self.film[frame.index // 2]
+                gray = np.zeros((8, 8), np.uint8)
+                gray[4:] = said.contrast
+                tracks = said.tracks
+                self.watch(Voted(frame.index, said.shot, gray, tracks, tracks, nothing, nothing, said.confidence))
+            yield from marked
+
+
+def made(path: Path, drawings: int, size: tuple[int, int] = (48, 64)) -> Path:
+    """A film of `drawings`, two frames each, whose time stamps begin at a second: a disk that moves over a ramp."""
+    pictures = []
+    for number in range(drawings):
+        codes = np.tile(np.linspace(40, 220, size[1]).astype(np.uint8), (size[0], 1))
+        cv2.circle(codes, (10 + 3 * number % 50, 20), 9, 5, -1)
+        for _ in range(2):
+            picture = av.VideoFrame(size[1], size[0], "gray")
+            films.fill(picture, 0, codes)
+            pictures.append(picture)
+    return films.make(path, pictures, pts=[1000 + 40 * number for number in range(len(pictures))])
+
+
+def parts(shot: int, *tracks: tuple[int, int, float], contrast: int = 200, ab: tuple[float, float] = (0, 0)) -> Drawing:
+    """A drawing of tracks, each of so many pixels and so much confidence; 0 is drawn on the rest."""
+    numbers, confidence = np.zeros(64, np.int32), np.zeros(64, np.float32)
+    start = 0
+    for number, pixels, sure in tracks:
+        numbers[start : start + pixels] = number
+        confidence[start : start + pixels] = sure
+        start += pixels
+    return Drawing(shot, numbers.reshape(8, 8), confidence.reshape(8, 8), contrast, ab)
+
+
+def run(tmp_path: Path, number: int = 5, **drawings: Sequence[Drawing]) -> SuggestionSummary:
+    """Suggestions for films that are made of `drawings`."""
+    paths = []
+    for name, said in drawings.items():
+        paths.append(tmp_path / f"{name}.mkv")
+        if not paths[-1].exists():
+            made(paths[-1], len(said))
+    return suggest(paths, tmp_path / "out", cast(Painter, Told(**drawings)), number=number)
+
+
+def listed(out: Path) -> list[dict[str, str]]:
+    with (out / "suggestions.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def picture(path: Path) -> RGB:
+    return np.asarray(cv2.imread(str(path)), np.uint8)[..., ::-1]
+
+
+BY_HAND = (
+    parts(0, (1, 64, 0.5)),
+    parts(0, (1, 32, 0.5), (2, 32, 0.0)),
+    parts(1, (5, 48, 0.25), (6, 16, 1.0)),
+)
+"""Doubt: track 1, 0.5 in 64 + 32 pixels, is 48; track 2, 32; track 5, 36; track 6, none. The second drawing shows half
+of track 1 and all of 2: 24 + 32. Then the third settles 36, and the first the other half of track 1, 24."""
+
+
+def test_choice_is_greedy(tmp_path: Path) -> None:
+    summary = run(tmp_path, film=BY_HAND)
+    assert (summary.doubt, summary.drawings) == (116, 3)
+    rows = listed(tmp_path / "out")
+    assert [(row["rank"], row["frame"], row["shot"]) for row in rows] == [
+        ("1", "2", "0"),
+        ("2", "4", "1"),
+        ("3", "0", "0"),
+    ]
+    assert [float(row["settles"]) for row in rows] == pytest.approx([56 / 116, 36 / 116, 24 / 116], abs=6e-5)
+    assert [float(row["cumulative"]) for row in rows] == pytest.approx([56 / 116, 92 / 116, 1], abs=6e-5)
+    assert [float(row["seconds"]) for row in rows] == [0.08, 0.16, 0.0]
+    assert {row["film"] for row in rows} == {str(tmp_path / "film.mkv")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "suggestions.csv",
+        "film.000000.png",
+        "film.000002.png",
+        "film.000004.png",
+    }
+
+
+def test_films_share_the_number(tmp_path: Path) -> None:
+    other = (parts(0, (1, 40, 0.0)), parts(0, (1, 40, 0.0), (2, 24, 0.875)))  # 80, and 3
+    run(tmp_path, number=3, film=BY_HAND, other=other)
+    rows = listed(tmp_path / "out")
+    assert [row["picture"] for row in rows] == ["other.000002.png", "film.000002.png", "film.000004.png"]
+    assert [float(row["settles"]) for row in rows] == pytest.approx([83 / 199, 56 / 199, 36 / 199], abs=6e-5)
+
+
+def test_reach_is_that_of_references(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    certain = rng.uniform(0, 1, 9).astype(np.float32)
+    said = []
+    for number in range(190):
+        tracks = rng.integers(0, 4, (8, 8)) + min(5, number // 30)
+        confidence = certain[tracks]
+        said.append(Drawing(int(number >= 160), tracks.astype(np.int32), confidence))
+    area = np.array([[np.count_nonzero(each.tracks == track) for track in range(9)] for each in said], np.float64)
+    doubt = area * (1 - certain.astype(np.float64))
+    area[:, 0] = doubt[:, 0] = 0
+    shots = np.array([each.shot for each in said])
+
+    most = np.stack([area[shots == shot].max(axis=0) for shot in range(2)])[shots]
+    share = area / np.maximum(most, 1)
+    frames = 2 * np.arange(len(said))
+    reached = (shots[:, None] == shots) & (frames[:, None] - REACH <= frames)  # by row, column
+
+    def settled(chosen: Sequence[int]) -> float:
+        best = np.zeros_like(area)
+        for each in chosen:
+            best = np.maximum(best, reached[each][:, None] * share[each])
+        return float((doubt * best).sum())
+
+    summary = run(tmp_path, number=4, film=said)
+    assert summary.doubt == pytest.approx(doubt.sum(), rel=1e-6)
+    chosen = [each.frame // 2 for each in summary.suggestions]
+    for step, each in enumerate(summary.suggestions):
+        before = settled(chosen[:step])
+        gains = [settled([*chosen[:step], other]) - before for other in range(len(said))]
+        assert chosen[step] == int(np.argmax(gains))
+        assert each.settled == pytest.approx(max(gains), rel=1e-4)
+    assert len(set(chosen)) == 4
+
+
+def test_long_shots_are_thinned_evenly(tmp_path: Path) -> None:
+    said = [parts(0, (1, 40, 0.75)) for _ in range(450)]
+    said[402] = parts(0, (1, 40, 0.75), (2, 16, 0.0))  # every fourth is kept
+    said[404] = parts(0, (1, 40, 0.75), (3, 24, 0.0))
+    summary = run(tmp_path, film=said)
+    assert summary.doubt == 450 * 10 + 16 + 24
+    # The first of those that reach all drawings; track 3 is seen in 404, which reaches back to 276, and 2 in none.
+    assert [(each.frame, each.settled) for each in summary.suggestions] == [(0, 4500), (808, 24)]
+
+
+def test_dark_drawings_are_not_suggested(tmp_path: Path) -> None:
+    black = parts(0)
+    dim, bright = (parts(0, (1, 64, 0.5), contrast=contrast) for contrast in (40, 150))
+    assert run(tmp_path, film=[black, dim, bright, dim]).suggestions[0].frame == 4
+
+
+def test_no_doubt_no_suggestion(tmp_path: Path) -> None:
+    assert run(tmp_path, film=[parts(0), parts(0, (1, 64, 1.0))]).suggestions == ()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["suggestions.csv"]
+    assert listed(tmp_path / "out") == []
+
+
+def test_pictures_show_the_film_in_its_present_colors(tmp_path: Path) -> None:
+    said = [parts(0, (1, 64, 0.5), ab=(-20, 5)), parts(1, (1, 64, 0.5), ab=(15, -25))]
+    run(tmp_path, film=said)
+    for frame in read(probe(tmp_path / "film.mkv")):
+        if frame.index % 2 == 0:
+            shown = picture(tmp_path / "out" / f"film.{frame.index:06}.png")
+            np.testing.assert_allclose(shown @ np.array([0.299, 0.587, 0.114]), frame.luma, atol=1)
+            middle = (frame.luma > 110) & (frame.luma < 160)  # in sRGB at any hue
+            ab = rgb2lab(shown)[middle][:, 1:]
+            np.testing.assert_allclose(ab, np.broadcast_to(said[frame.index // 2].ab, ab.shape), atol=1.5)
+
+
+def test_suggestions_are_found_again_as_references(tmp_path: Path) -> None:
+    said = [parts(number // 3, (1, 64 - number, 0.5), ab=(30 - 10 * number, 20)) for number in range(6)]
+    run(tmp_path, film=said, number=6)
+    info = probe(tmp_path / "film.mkv")
+    told: list[str] = []
+    paths = sorted((tmp_path / "out").glob("*.png"))
+    paints = find_frames(read_references(paths), info, read(info), told.append)
+    assert not told
+    assert [f"film.{index:06}.png" for index in paints] == [path.name for path in paths]
+    assert len(paints) >= 2
+    for index, paint in paints.items():
+        np.testing.assert_allclose(np.median(paint.chroma, axis=(0, 1)), said[index // 2].ab, atol=1.5)
+
+
+def test_painted_pictures_are_not_lost(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    painted, other = out / "film.000002.png", out / "film.000777.png"
+    painted.write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"holds other suggestions \(film.000002.png\).* --overwrite"):
+        run(tmp_path, film=BY_HAND)
+    other.write_bytes(b"mine, too")
+    suggest([tmp_path / "film.mkv"], out, cast(Painter, Told(film=BY_HAND)), overwrite=True)
+    assert picture(painted).shape == (48, 64, 3)
+    assert other.read_bytes() == b"mine, too"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    torch.manual_seed(0)
+    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), path, {})
+    return path
+
+
+def test_bad_input_leaves_nothing(tmp_path: Path, weights: Path) -> None:
+    painter = Painter([weights], device="cpu")
+    film, out = made(tmp_path / "film.mkv", 2), tmp_path / "out"
+    with pytest.raises(InputError, match="there is no file"):
+        suggest([film, tmp_path / "nothing.mkv"], out, painter)
+    with pytest.raises(InputError, match="interlaced"):
+        suggest([film, films.interlaced(tmp_path / "fields.mkv")], out, painter)
+    with pytest.raises(OutputError, match="two films are called film"):
+        suggest([film, tmp_path / "other" / "film.mp4"], out, painter)
+    with pytest.raises(ValueError, match="flow"):
+        suggest([film], tmp_path / "flow", Painter([weights], smooth="flow", device="cpu"))
+    assert not out.exists()
+    with pytest.raises(OutputError, match="can't be written"):
+        suggest([film], film, painter)
+
+
+def test_command(tmp_path: Path, weights: Path) -> None:
+    film, out = made(tmp_path / "film.mkv", 8, (96, 128)), tmp_path / "out"
+    words = ["suggest", str(film), "--out", str(out), "--weights", str(weights), "--device", "cpu", "-n", "2"]
+    result = CliRunner().invoke(cli.app, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["frames"] == {str(film): 16}
+    assert summary["frames_lost"] == {str(film): 0}
+    assert 1 <= len(summary["suggestions"]) <= 2
+    assert [{key: str(value) for key, value in row.items()} for row in summary["suggestions"]] == listed(out)
+    assert 0 < float(listed(out)[0]["settles"]) <= 1
+
+
+def test_a_broken_film_is_seen_as_far_as_it_goes(tmp_path: Path, weights: Path) -> None:
+    film, out = made(tmp_path / "film.mkv", 40, (96, 128)), tmp_path / "out"
+    content = film.read_bytes()
+    film.write_bytes(content[: int(0.6 * len(content))])
+    words = ["suggest", str(film), "--out", str(out), "--weights", str(weights), "--device", "cpu", "--quiet"]
+    with pytest.raises(TruncatedError):
+        suggest([film], out, cast(Painter, Told(film=[parts(0, (1, 64, 0.5))] * 40)))
+    assert not list(out.iterdir())
+    result = CliRunner().invoke(cli.app, [*words, "--keep-going"])
+    assert result.exit_code == 0, result.output
+    assert "breaks off; frames seen: " in result.stderr
+    assert result.stdout.startswith(f"{out / listed(out)[0]['picture']}: settles ")
