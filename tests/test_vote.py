@@ -93,6 +93,16 @@ def test_paint_with_shades_spreads() -> None:
     assert found.spread[found.labels[93, 118]] < 1
 
 
+def test_an_even_patch_in_a_painting_is_painted_but_not_what_a_line_encloses() -> None:
+    picture = np.tile(np.linspace(60, 200, SIZE[1]).astype(np.uint8), (SIZE[0], 1))
+    picture[20:60, 20:60] = 215  # a patch with an edge, but no line
+    box(picture, 100, 75, 150, side=36)
+    found = segment_drawing(picture)
+    patch, boxed = found.labels[40, 40], found.labels[93, 118]
+    assert found.spread[patch] > 4
+    assert found.spread[boxed] < 2
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (40, 40)])
 def test_an_empty_picture_is_one_region(shape: tuple[int, int]) -> None:
     assert (segment_drawing(np.full(shape, 90, np.uint8)).labels == 1).all()

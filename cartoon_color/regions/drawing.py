@@ -46,7 +46,7 @@ class Regions:
     """(n + 1,) mean gray of the inner pixels."""
     spread: NDArray[np.float32]
     """(n + 1,) standard deviation of the gray of the inner pixels, without grain; regions that have too few to tell
-    have the mean of the others."""
+    have the mean of the others. More where a region borders on what spreads more, without a line between."""
     center: NDArray[np.float32]
     """(n + 1, 2) x, y."""
 
@@ -78,7 +78,9 @@ def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
     else:
         _close(markers, codes)
         _unite(markers, codes, walls, distance)
-    return Regions(markers, *_described(markers, codes, distance))
+    inner, area, mean, spread, center = _described(markers, codes, distance)
+    drawn = cv2.dilate(lines.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return Regions(markers, inner, area, mean, _with_neighbors(spread, markers, np.asarray(drawn)), center)
 
 
 @njit(cache=True)
@@ -190,6 +192,27 @@ def _unite(labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], dis
                 last += 1
                 number[i] = last
             labels[y, x] = number[i]
+
+
+@njit(cache=True)
+def _with_neighbors(spread: NDArray[np.float32], labels: Labels, drawn: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The spread of each region with its neighbors', as far as no line is drawn between them: a patch of even gray in a
+    painting is a part of the painting."""
+    height, width = labels.shape
+    border = np.zeros(len(spread), np.float32)
+    beyond = np.zeros(len(spread), np.float32)
+    for y in range(height):
+        for x in range(width):
+            for v, u in ((y, x - 1), (y - 1, x)):
+                if v < 0 or u < 0 or labels[y, x] == labels[v, u]:
+                    continue
+                one, other = labels[y, x], labels[v, u]
+                border[one] += 1
+                border[other] += 1
+                if not drawn[y, x] and not drawn[v, u]:
+                    beyond[one] += max(spread[other] - spread[one], 0)
+                    beyond[other] += max(spread[one] - spread[other], 0)
+    return (spread + beyond / np.maximum(border, 1)).astype(np.float32)
 
 
 @njit(cache=True)
