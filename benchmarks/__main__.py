@@ -114,9 +114,13 @@ def waiting_shares(film: Path, folder: Path) -> list[tuple[str, float, str, str]
     extract(Episode.of(film), folder / "dataset")
     pictures = list_pictures(folder / "dataset", [film.stem])
     return [
-        (f"train {variant}, batch {batch}, crop {crop}: waiting", share, "%", "< 5")
+        (
+            f"train {variant}, batch {batch}, crop {crop}: waiting",
+            loading.waiting(pictures, variant, width, batch, crop),
+            "%",
+            "< 5",
+        )
         for variant, width, batch, crop in loading.CASES
-        for share, _, _ in [loading.waiting(pictures, variant, width, batch, crop)]
     ]
 
 

@@ -249,7 +249,7 @@ class _Run:
 
     def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
         """One update; its loss."""
-        total = 0.0
+        losses = []
         # Known from the number of the update, so that dropout goes on exactly, and differs between processes.
         torch.manual_seed(
             (self.settings.seed * self.updates + self.update) * self.processes.count + self.processes.rank
@@ -264,8 +264,9 @@ class _Run:
                 output = self.model(seen)
             loss = self.model.loss(output, ab.to(self.where, non_blocking=True)) / self.settings.accumulate
             torch.autograd.backward(loss)
-            total += float(loss.detach())
-        total = self.processes.mean(total)
+            losses.append(loss.detach())
+        # Read last: each reading waits for the device.
+        total = self.processes.mean(sum(float(loss) for loss in losses))
         if not math.isfinite(total):
             raise SettingsError(
                 f"the loss of update {self.update + 1} is {total}, so the training has failed; "
