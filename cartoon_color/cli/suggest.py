@@ -56,7 +56,6 @@ def suggest(
     Example:
 
         cartoon-color suggest episode_14.mkv episode_15.mkv -n 3 --out to_paint/
-        cartoon-color render episode_14.mkv --reference to_paint/episode_14.001234.png
     """
     from cartoon_color.checkpoint import choose_weights
     from cartoon_color.inspection import suggest as choose
