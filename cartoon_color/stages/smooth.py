@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import cv2
 import numpy as np
@@ -20,10 +19,10 @@ from cartoon_color.stages.motion import (
     likeness,
     small_gray,
     small_size,
-    stretched,
     times,
     without_grain,
 )
+from cartoon_color.stages.window import color_by_windows
 
 
 @dataclass(eq=False, slots=True)
@@ -82,34 +81,8 @@ class Smooth:
         Raises:
             ValueError: A frame has no chroma.
         """
-        for _, shot in groupby(frames, key=lambda frame: frame.shot):
-            yield from self._shot(shot)
-
-    def _shot(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        window: list[_Drawing] = []
-        last: _Drawing | None = None
-        shown: Chroma | None = None  # of the last drawing, if it left the window
-        waiting = 0
-        for frame in frames:
-            if last is None or frame.drawing != last.index:
-                last = self._drawing(frame, last)
-                window.append(last)
-            elif not window:
-                yield frame.with_(chroma=shown)
-                continue
-            last.frames.append(frame.with_(chroma=None))  # at full size it would fill the memory
-            waiting += 1
-            if waiting >= self.lookahead or len(window) >= self.settings.drawings:
-                half = (len(window) + 1) // 2
-                for drawing, small in zip(window[:half], self._decided(window, half), strict=True):
-                    waiting -= len(drawing.frames)
-                    shown = stretched(small, drawing.frames[0])
-                    yield from (held.with_(chroma=shown) for held in drawing.frames)
-                    drawing.frames.clear()
-                del window[:half]
-        for drawing, small in zip(window, self._decided(window, len(window)), strict=True):
-            shown = stretched(small, drawing.frames[0])
-            yield from (held.with_(chroma=shown) for held in drawing.frames)
+        settings = self.settings
+        return color_by_windows(frames, self._drawing, self._decided, drawings=settings.drawings, most=settings.frames)
 
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
         if frame.chroma is None:
@@ -140,7 +113,7 @@ class Smooth:
         total = 1 + weight
         return times(chroma + times(warp(mean, flow), weight), np.reciprocal(total)), total
 
-    def _decided(self, window: list[_Drawing], number: int) -> list[Chroma]:
+    def _decided(self, window: Sequence[_Drawing], number: int) -> list[Chroma]:
         """The chroma of the first `number` drawings."""
         decided: list[Chroma] = []
         backward, count, after = np.empty(0, np.float32), np.empty(0, np.float32), None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import cv2
 import numpy as np
@@ -18,7 +17,8 @@ from cartoon_color.regions import Labels
 from cartoon_color.regions.drawing import segment_drawing
 from cartoon_color.regions.tracks import Tracker
 from cartoon_color.regions.vote import Evidence, elect, pool
-from cartoon_color.stages.motion import Gray, SharedMotion, likeness, small_gray, small_size, stretched, without_grain
+from cartoon_color.stages.motion import Gray, SharedMotion, likeness, small_gray, small_size, without_grain
+from cartoon_color.stages.window import color_by_windows
 
 AFTER = SmoothSettings(memory=6, likeness=24)
 """How what the vote leaves is smoothed: shorter than without it, since a mean over many drawings would undo majorities,
@@ -124,43 +124,15 @@ class Vote:
         Raises:
             ValueError: A frame has no chroma, or a drawing no evidence.
         """
-        for _, shot in groupby(frames, key=lambda frame: frame.shot):
-            yield from self._shot(shot)
-
-    def _shot(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        self._tracker.cut()
-        self._tracks.clear()
-        window: list[_Drawing] = []
-        last: _Drawing | None = None
-        shown: Chroma | None = None  # of the last drawing, if it left the window
-        waiting = 0
-        for frame in frames:
-            if last is None or frame.drawing != last.index:
-                last = self._drawing(frame, last)
-                window.append(last)
-            elif not window:
-                yield frame.with_(chroma=shown, evidence=None)
-                continue
-            last.frames.append(frame.with_(chroma=None, evidence=None))  # at full size they would fill the memory
-            waiting += 1
-            if waiting >= WAITING or len(window) >= WINDOW:
-                for drawing in window[: (len(window) + 1) // 2]:
-                    waiting -= len(drawing.frames)
-                    shown = stretched(self._voted(drawing), drawing.frames[0])
-                    yield from (held.with_(chroma=shown) for held in drawing.frames)
-                    drawing.frames.clear()
-                del window[: (len(window) + 1) // 2]
-                kept = {number for drawing in window for number in np.unique(drawing.tracks).tolist()}
-                left = self._tracker.forget(kept)
-                self._tracks = {number: track for number, track in self._tracks.items() if number in left}
-        for drawing in window:
-            shown = stretched(self._voted(drawing), drawing.frames[0])
-            yield from (held.with_(chroma=shown) for held in drawing.frames)
+        return color_by_windows(frames, self._drawing, self._shown, drawings=WINDOW, most=WAITING)
 
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
         """Segment a drawing, link its regions, and let them vote."""
         if frame.chroma is None or frame.evidence is None:
             raise ValueError(f"frame {frame.index} has no chroma, or no evidence to vote with")
+        if last is None:
+            self._tracker.cut()
+            self._tracks.clear()
         drawn = small_gray(frame, self.bit_depth, self.color_range)
         gray = without_grain(drawn)
         chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
@@ -192,6 +164,14 @@ class Vote:
             track.gray += weight * float(lightness[region])
             track.spread += weight * float(found.spread[region]) / gain
         return _Drawing(frame.drawing, frame.shot, gray, found.labels, held, chroma)
+
+    def _shown(self, window: Sequence[_Drawing], number: int) -> Iterator[Chroma]:
+        """The chroma of the first `number` drawings; afterwards, forgets the tracks that no other drawing needs."""
+        for drawing in window[:number]:
+            yield self._voted(drawing)
+        kept = {track for drawing in window[number:] for track in np.unique(drawing.tracks).tolist()}
+        left = self._tracker.forget(kept)
+        self._tracks = {number: track for number, track in self._tracks.items() if number in left}
 
     def _voted(self, drawing: _Drawing) -> Chroma:
         numbers = np.flatnonzero(np.bincount(drawing.tracks.ravel())).tolist()

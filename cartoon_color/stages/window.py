@@ -1,0 +1,72 @@
+"""Drawings of a shot that wait for each other before they get their color: what the stages that look ahead share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Protocol, TypeVar
+
+from cartoon_color.frames import Chroma, Frame
+from cartoon_color.stages.motion import stretched
+
+
+class Waiting(Protocol):
+    """A drawing in the window."""
+
+    index: int
+    """Of the frame that first showed it."""
+    frames: list[Frame]
+    """Those that show it and wait; empty where it is made."""
+
+
+WaitingT = TypeVar("WaitingT", bound=Waiting)
+
+
+def color_by_windows(
+    frames: Iterator[Frame],
+    draw: Callable[[Frame, WaitingT | None], WaitingT],
+    decide: Callable[[Sequence[WaitingT], int], Iterable[Chroma]],
+    *,
+    drawings: int,
+    most: int,
+) -> Iterator[Frame]:
+    """Give each drawing a color that is decided together with those of the drawings around it.
+
+    Drawings are taken in until the window is full; then its older half is given out. Held frames share the chroma of
+    their drawing; nothing passes a cut.
+
+    Args:
+        frames: Of a film.
+        draw: Makes a drawing of its first frame, and of the drawing before it; of None where a shot begins.
+        decide: The chroma, (h, w, 2) at any size, of the first so many drawings of the window.
+        drawings: That the window holds.
+        most: Frames that wait; bounds the memory where drawings are held for long.
+
+    Returns:
+        The same frames with their chroma, and without evidence.
+    """
+    for _, shot in groupby(frames, key=lambda frame: frame.shot):
+        window: list[WaitingT] = []
+        last: WaitingT | None = None
+        shown: Chroma | None = None  # of the last drawing, if it left the window
+        waiting = 0
+        for frame in shot:
+            if last is None or frame.drawing != last.index:
+                last = draw(frame, last)
+                window.append(last)
+            elif not window:
+                yield frame.with_(chroma=shown, evidence=None)
+                continue
+            last.frames.append(frame.with_(chroma=None, evidence=None))  # at full size they would fill the memory
+            waiting += 1
+            if waiting >= most or len(window) >= drawings:
+                half = (len(window) + 1) // 2
+                for drawing, chroma in zip(window[:half], decide(window, half), strict=True):
+                    waiting -= len(drawing.frames)
+                    shown = stretched(chroma, drawing.frames[0])
+                    yield from (held.with_(chroma=shown) for held in drawing.frames)
+                    drawing.frames.clear()
+                del window[:half]
+        for drawing, chroma in zip(window, decide(window, len(window)), strict=True):
+            shown = stretched(chroma, drawing.frames[0])
+            yield from (held.with_(chroma=shown) for held in drawing.frames)
