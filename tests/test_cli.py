@@ -304,7 +304,7 @@ def test_a_broken_film_tells_how_much_is_lost(run: Run, stock: Path, tmp_path: P
     answer = run(f"{line} --keep-going")
     assert answer.code == 0
     assert re.fullmatch(
-        r"Warning: .*/broken.mkv is damaged or breaks off; colored frames: \d+, lost: about \d+\.\n", answer.err
+        r"Warning: .*/broken.mkv is damaged or breaks off; frames that came: \d+, lost: about \d+\.\n", answer.err
     )
 
 

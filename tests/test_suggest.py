@@ -301,5 +301,5 @@ def test_a_broken_film_is_seen_as_far_as_it_goes(tmp_path: Path, weights: Path) 
     assert not list(out.iterdir())
     result = CliRunner().invoke(cli.app, [*words, "--keep-going"])
     assert result.exit_code == 0, result.output
-    assert "breaks off; frames seen: " in result.stderr
+    assert "breaks off; frames that came: " in result.stderr
     assert result.stdout.startswith(f"{out / listed(out)[0]['picture']}: settles ")

@@ -13,15 +13,17 @@ from cartoon_color.cli.shared import (
     Deinterlace,
     Device,
     Ensemble,
+    KeepGoing,
     Overwrite,
     Paints,
     Quiet,
     Variants,
     Weights,
+    default_painter,
     print_json,
     print_out,
-    say,
     show_progress,
+    warn_of_loss,
 )
 
 
@@ -33,9 +35,7 @@ def inspect(
     ensemble: Ensemble = None,
     palette: Paints = None,
     deinterlace: Deinterlace = False,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Look at a broken film up to where it breaks off.")
-    ] = False,
+    keep_going: KeepGoing = False,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -53,20 +53,10 @@ def inspect(
 
         cartoon-color inspect episode_14.mkv --out inspection/
     """
-    from cartoon_color.checkpoint import choose_weights
     from cartoon_color.inspection import WORKLIST
     from cartoon_color.inspection import inspect as look_at
-    from cartoon_color.palette import load_palette
-    from cartoon_color.render import Painter
 
-    painter = Painter(
-        choose_weights(weights or [], variant or []),
-        ensemble=ensemble,
-        smooth="tracks",
-        palette=None if palette is None else load_palette(palette),
-        device=device,
-        say=say,
-    )
+    painter = default_painter(variant, weights, ensemble, palette, device)
     with show_progress(quiet or as_json) as progress:
         summary = look_at(
             film,
@@ -77,9 +67,7 @@ def inspect(
             overwrite=overwrite,
             progress=Counter(progress, film.name, "fps"),
         )
-    if summary.frames_lost != 0:
-        lost = "unknown" if summary.frames_lost is None else f"about {summary.frames_lost}"
-        say(f"Warning: {film} is damaged or breaks off; frames seen: {summary.frames}, lost: {lost}.")
+    warn_of_loss(film, summary.frames, summary.frames_lost)
     if as_json:
         print_json(summary.to_json())
     else:

@@ -13,6 +13,7 @@ from cartoon_color.cli.shared import (
     Deinterlace,
     Device,
     Ensemble,
+    KeepGoing,
     Overwrite,
     Paints,
     Quiet,
@@ -23,6 +24,7 @@ from cartoon_color.cli.shared import (
     say,
     say_error,
     show_progress,
+    warn_of_loss,
 )
 from cartoon_color.config import EncoderSettings, RefineSettings, help_of
 from cartoon_color.errors import InputError, OutputError, SettingsError
@@ -89,9 +91,7 @@ def render(
         list[int] | None, typer.Option(help="Leave out this stream of the source, by its number; may be repeated.")
     ] = None,
     deinterlace: Deinterlace = False,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Color a broken film up to where it breaks off.")
-    ] = False,
+    keep_going: KeepGoing = False,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -153,9 +153,7 @@ def render(
                 failures += 1
                 continue
             summaries.append(summary)
-            if summary.frames_lost != 0:
-                lost = "unknown" if summary.frames_lost is None else f"about {summary.frames_lost}"
-                say(f"Warning: {film} is damaged or breaks off; colored frames: {summary.frames}, lost: {lost}.")
+            warn_of_loss(film, summary.frames, summary.frames_lost)
             if not as_json:
                 print_out(f"{target}: {summary.frames} frames, {summary.drawings} drawings, {summary.seconds:.1f} s")
     if as_json:

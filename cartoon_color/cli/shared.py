@@ -17,6 +17,8 @@ from cartoon_color.errors import CartoonColorError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from cartoon_color.render import Painter
+
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
@@ -44,6 +46,9 @@ Paints = Annotated[
         help="Paints of the show, as `cartoon-color palette` learns them; regions vote for one of them.",
     ),
 ]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Take a broken film as it is, up to where it breaks off.")
+]
 Deinterlace = Annotated[bool, typer.Option("--deinterlace", help="Accept interlaced films (bwdif).")]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where networks run; auto takes CUDA if present.")
@@ -58,6 +63,35 @@ def say(text: str) -> None:
 def say_error(error: CartoonColorError) -> None:
     """The sentence of an error, on one line."""
     say("Error: " + " ".join(str(error).splitlines()))
+
+
+def warn_of_loss(film: Path, frames: int, lost: int | None) -> None:
+    """Say that of a broken film only so many frames came, if some are lost; None where nobody knows how many."""
+    if lost != 0:
+        about = "unknown" if lost is None else f"about {lost}"
+        say(f"Warning: {film} is damaged or breaks off; frames that came: {frames}, lost: {about}.")
+
+
+def default_painter(
+    variant: list[str] | None,
+    weights: list[Path] | None,
+    ensemble: Literal["mean", "max"] | None,
+    palette: Path | None,
+    device: Literal["auto", "cpu", "cuda"],
+) -> Painter:
+    """What colors as `render` does where nothing else is asked for, from the options of that name."""
+    from cartoon_color.checkpoint import choose_weights
+    from cartoon_color.palette import load_palette
+    from cartoon_color.render import Painter
+
+    return Painter(
+        choose_weights(weights or [], variant or []),
+        ensemble=ensemble,
+        smooth="tracks",
+        palette=None if palette is None else load_palette(palette),
+        device=device,
+        say=say,
+    )
 
 
 def print_out(text: str) -> None:

@@ -13,15 +13,18 @@ from cartoon_color.cli.shared import (
     Deinterlace,
     Device,
     Ensemble,
+    KeepGoing,
     Overwrite,
     Paints,
     Quiet,
     Variants,
     Weights,
+    default_painter,
     print_json,
     print_out,
     say,
     show_progress,
+    warn_of_loss,
 )
 
 
@@ -36,9 +39,7 @@ def suggest(
     ensemble: Ensemble = None,
     palette: Paints = None,
     deinterlace: Deinterlace = False,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Look at broken films up to where they break off.")
-    ] = False,
+    keep_going: KeepGoing = False,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -57,19 +58,9 @@ def suggest(
 
         cartoon-color suggest episode_14.mkv episode_15.mkv -n 3 --out to_paint/
     """
-    from cartoon_color.checkpoint import choose_weights
     from cartoon_color.inspection import suggest as choose
-    from cartoon_color.palette import load_palette
-    from cartoon_color.render import Painter
 
-    painter = Painter(
-        choose_weights(weights or [], variant or []),
-        ensemble=ensemble,
-        smooth="tracks",
-        palette=None if palette is None else load_palette(palette),
-        device=device,
-        say=say,
-    )
+    painter = default_painter(variant, weights, ensemble, palette, device)
     with show_progress(quiet or as_json) as progress:
         summary = choose(
             films,
@@ -82,9 +73,7 @@ def suggest(
             progress=lambda film: Counter(progress, film.name, "fps"),
         )
     for film, lost in summary.frames_lost.items():
-        if lost != 0:
-            about = "unknown" if lost is None else f"about {lost}"
-            say(f"Warning: {film} is damaged or breaks off; frames seen: {summary.frames[film]}, lost: {about}.")
+        warn_of_loss(film, summary.frames[film], lost)
     if not summary.suggestions:
         say("Nothing is in doubt, so no frame is suggested.")
     if as_json:
