@@ -14,10 +14,9 @@ from cartoon_color.config import SmoothSettings
 from cartoon_color.frames import Chroma, ColorRange, Frame
 from cartoon_color.palette import Palette
 from cartoon_color.regions import Labels
-from cartoon_color.regions.drawing import segment_drawing
-from cartoon_color.regions.tracks import Tracker
 from cartoon_color.regions.vote import Evidence, elect, pool
-from cartoon_color.stages.motion import Gray, SharedMotion, likeness, small_gray, small_size, without_grain
+from cartoon_color.stages.follow import FollowRegions
+from cartoon_color.stages.motion import Gray, SharedMotion, small_size
 from cartoon_color.stages.window import color_by_windows
 
 AFTER = SmoothSettings(memory=6, likeness=24)
@@ -29,14 +28,6 @@ WAITING = 48
 """Most frames that wait for that; bounds the memory where drawings are held for long."""
 _FLAT = (2.0, 4.0)
 """Codes that the gray of a flat region spreads at most, and that of a painted one at least; between, both mix."""
-_CONTRAST = 128.0
-"""Range of gray up to which a drawing is stretched to be segmented, and its votes count less."""
-_STRETCH = 4.0
-"""By how much at most."""
-_CODES = 12.0
-"""Difference in gray, of 255, at which a pixel of the next drawing is alike by 1/e."""
-_BLANK = 8.0
-"""Range of gray of a drawing that shows nothing."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,11 +102,8 @@ class Vote:
             watch: Called with what the vote made of each drawing.
         """
         self.palette = palette
-        self.bit_depth = bit_depth
-        self.color_range = color_range
         self.watch = watch
-        self._between = shared or SharedMotion()
-        self._tracker = Tracker()
+        self._follow = FollowRegions(bit_depth=bit_depth, color_range=color_range, shared=shared)
         self._tracks: dict[int, _Track] = {}
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -131,46 +119,30 @@ class Vote:
         if frame.chroma is None or frame.evidence is None:
             raise ValueError(f"frame {frame.index} has no chroma, or no evidence to vote with")
         if last is None:
-            self._tracker.cut()
             self._tracks.clear()
-        drawn = small_gray(frame, self.bit_depth, self.color_range)
-        gray = without_grain(drawn)
         chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
-        low, high = (float(code) for code in np.percentile(gray[::4, ::4], (5, 95)))
-        contrast = high - low
-        if contrast < _BLANK:
-            nothing = np.zeros(gray.shape, np.int32)
-            return _Drawing(frame.drawing, frame.shot, gray, nothing, nothing, chroma)
-        gain = float(np.clip(_CONTRAST / contrast, 1, _STRETCH))
-        found = segment_drawing(np.clip(np.rint((drawn - low) * gain + low), 0, 255).astype(np.uint8))
-        moved = None if last is None else self._between(frame.drawing, gray, last.gray)
-        alike = None
-        if moved is not None:  # what was dark in a fade is remembered less
-            alike = likeness(gray, moved.last, moved.to_last, moved.from_last, _CODES)
-            alike *= np.float32(min(1, 1 / moved.gain))
-        levels = low, low + contrast * gain
-        tracks, held = self._tracker.follow(found, levels, alike, None if moved is None else moved.to_last)
+        found = self._follow(frame, None if last is None else last.gray)
+        if found.regions is None:
+            return _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, chroma)
         # Fades say little: their colors are guessed from the dark.
-        say = min(1.0, contrast / _CONTRAST) ** 2
-        votes = pool(found.labels, found.inner, frame.evidence) * np.float32(say)
-        lightness = ((found.mean - low) / gain + low) / 2.55
-        for region in range(1, len(tracks)):
-            track = self._tracks.get(tracks[region])
+        votes = pool(found.regions.labels, found.regions.inner, frame.evidence) * np.float32(found.say)
+        for region, number in enumerate(found.tracks.tolist()[1:], start=1):
+            track = self._tracks.get(number)
             if track is None:
-                track = self._tracks[tracks[region]] = _Track(np.zeros_like(votes[0]))
-            weight = float(found.area[region]) * say
+                track = self._tracks[number] = _Track(np.zeros_like(votes[0]))
+            weight = float(found.regions.area[region]) * found.say
             track.votes += votes[region]
             track.weight += weight
-            track.gray += weight * float(lightness[region])
-            track.spread += weight * float(found.spread[region]) / gain
-        return _Drawing(frame.drawing, frame.shot, gray, found.labels, held, chroma)
+            track.gray += weight * float(found.lightness[region])
+            track.spread += weight * float(found.spread[region])
+        return _Drawing(frame.drawing, frame.shot, found.gray, found.regions.labels, found.held, chroma)
 
     def _shown(self, window: Sequence[_Drawing], number: int) -> Iterator[Chroma]:
         """The chroma of the first `number` drawings; afterwards, forgets the tracks that no other drawing needs."""
         for drawing in window[:number]:
             yield self._voted(drawing)
         kept = {track for drawing in window[number:] for track in np.unique(drawing.tracks).tolist()}
-        left = self._tracker.forget(kept)
+        left = self._follow.forget(kept)
         self._tracks = {number: track for number, track in self._tracks.items() if number in left}
 
     def _voted(self, drawing: _Drawing) -> Chroma:
