@@ -17,6 +17,7 @@ from safetensors.torch import save as serialize
 from cartoon_color import variants
 from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import OutputError, SettingsError, WeightsError
+from cartoon_color.files import write_atomically
 
 FORMAT = "cartoon-color/1"
 
@@ -105,15 +106,9 @@ def save(model: variants.Model, path: Path, training: Mapping[str, Any], *, half
         "training": json.dumps(dict(training)),
         "sha256": _digest(tensors),
     }
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(serialize(tensors, metadata))
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        write_atomically(path, serialize(tensors, metadata))
     except (OSError, SafetensorError) as error:
         raise OutputError(f"the weights can't be written to {path}: {error}; choose another place") from None
 

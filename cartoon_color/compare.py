@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cartoon_color.dataset.index import write_atomically
 from cartoon_color.errors import InputError, OutputError, SettingsError
+from cartoon_color.files import write_atomically
 from cartoon_color.frames import RGB
 from cartoon_color.video import probe, read, read_color
 

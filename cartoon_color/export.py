@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from cartoon_color import __version__, variants
 from cartoon_color.checkpoint import Checkpoint
 from cartoon_color.errors import MissingExtraError, OutputError
+from cartoon_color.files import write_atomically
 
 OPSET = 18
 TOLERANCE = 1e-3
@@ -81,15 +82,9 @@ def export_onnx(weights: Checkpoint, out: Path) -> float:
             f"the ONNX graph differs from the network by {difference:g}, more than {TOLERANCE:g}, so nothing was "
             "written; try another version of PyTorch or ONNX Runtime"
         )
-    part = out.with_name(out.name + ".part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(content)
-            part.replace(out)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        write_atomically(out, content)
     except OSError as error:
         raise OutputError(f"the ONNX file can't be written to {out} ({error.strerror}); choose another --out") from None
     return difference

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from scipy.ndimage import gaussian_filter
 from cartoon_color.color import LUMA_WEIGHTS, Float, gray_lightness, rgb_to_lab
 from cartoon_color.config import PaletteSettings
 from cartoon_color.errors import InputError, OutputError, SettingsError
+from cartoon_color.files import read_toml, write_atomically
 from cartoon_color.frames import RGB
 from cartoon_color.metrics import ciede2000_differences
 
@@ -297,9 +297,7 @@ def save_palette(palette: Palette, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for file, content in contents.items():
-            part = file.with_name(file.name + ".part")
-            part.write_bytes(content)
-            part.replace(file)
+            write_atomically(file, content)
     except OSError as error:
         raise OutputError(f"the palette {path} can't be written: {error.strerror}; choose another place") from None
 
@@ -312,14 +310,7 @@ def load_palette(path: Path) -> Palette:
         SettingsError: It is no TOML, or says wrong things; lists them all.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"the palette {path} can't be read ({error.strerror}); make one: cartoon-color palette --help"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the palette {path} is not valid TOML: {error}") from error
+    content = read_toml(path, "palette", "make one: cartoon-color palette --help")
     problems = [f"unknown key {key}; allowed is paint" for key in content if key != "paint"]
     tables = content.get("paint", [])
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):

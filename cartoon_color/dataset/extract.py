@@ -15,10 +15,11 @@ from typing import Any
 
 from cartoon_color import __version__
 from cartoon_color.config import CreditsProfile, ExtractSettings
-from cartoon_color.dataset.index import EpisodeFiles, Row, read_fingerprint, write_atomically, write_rows
+from cartoon_color.dataset.index import EpisodeFiles, Row, read_fingerprint, write_rows
 from cartoon_color.dataset.manifest import Episode, is_folder_name, load_manifest, repeated_names
 from cartoon_color.dataset.pictures import AHEAD, Picture, PicturePool
 from cartoon_color.errors import InputError, OutputError, SettingsError
+from cartoon_color.files import write_atomically
 from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.stages.credits import faded_beside_credits
 from cartoon_color.stages.dedup import UniqueFrames, UniquePictures

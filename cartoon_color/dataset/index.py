@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from cartoon_color.errors import InputError
+from cartoon_color.files import replacing
 
 Decision = Literal["kept", "duplicate", "credits", "fade"]
 
@@ -66,21 +67,9 @@ class EpisodeFiles:
         return self.pictures / f"{index:06d}.png"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` so that `path` holds all of it or what it held before."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write the table of an episode: comma separated, UTF-8, one line a row after a line of column names."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
@@ -96,7 +85,6 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
                     row.shot,
                 )
             )
-    part.replace(path)
 
 
 def read_rows(path: Path) -> list[Row]:

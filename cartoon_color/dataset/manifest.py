@@ -21,7 +21,6 @@ the frames that the training table leaves out; best cut where a shot ends.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from itertools import combinations
@@ -30,6 +29,7 @@ from typing import Any, Literal, get_args
 
 from cartoon_color.config import CreditsProfile
 from cartoon_color.errors import InputError, SettingsError
+from cartoon_color.files import read_toml
 
 Role = Literal["train", "validation", "test", "secondary"]
 
@@ -102,14 +102,7 @@ def load_manifest(path: Path, films: Path | None = None) -> Manifest:
         SettingsError: if it is no TOML, or says wrong things; lists them all.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"the manifest {path} can't be read ({error.strerror}); give the path of a manifest"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the manifest {path} is not valid TOML: {error}") from error
+    content = read_toml(path, "manifest", "give the path of a manifest")
     problems: list[str] = []
     problems += [f"unknown key {key}" for key in content if key not in ("name", "credits", "episodes")]
     name = content.get("name", "")

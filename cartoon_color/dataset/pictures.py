@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color.config import CreditsProfile
-from cartoon_color.dataset.index import EpisodeFiles, write_atomically
+from cartoon_color.dataset.index import EpisodeFiles
+from cartoon_color.files import write_atomically
 from cartoon_color.scaling import squeeze
 from cartoon_color.stages.credits import CreditsVerdict, judge_credits
 from cartoon_color.video import Planes

@@ -15,7 +15,7 @@ import numpy as np
 from cartoon_color import metrics
 from cartoon_color.color import luma_of_rgb
 from cartoon_color.compare import png, tile
-from cartoon_color.dataset.index import read_rows, write_atomically
+from cartoon_color.dataset.index import read_rows
 from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.evaluation.baselines import Baseline, baselines
 from cartoon_color.evaluation.drawn import find_labels
@@ -26,6 +26,7 @@ from cartoon_color.evaluation.scores import Picture, Scores, Truth
 from cartoon_color.evaluation.sheet import TILE_HEIGHT, Moments, mosaic
 from cartoon_color.evaluation.sources import Source, name_sources, together
 from cartoon_color.evaluation.tables import Result
+from cartoon_color.files import write_atomically
 from cartoon_color.frames import RGB, Frame, Luma
 from cartoon_color.stages.dedup import MarkHeld
 from cartoon_color.stages.shots import DetectShots

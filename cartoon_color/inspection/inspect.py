@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color.compare import png
-from cartoon_color.dataset.index import write_atomically
 from cartoon_color.errors import OutputError
+from cartoon_color.files import write_atomically
 from cartoon_color.frames import RGB, Chroma, Frame, Luma, VideoInfo
 from cartoon_color.inspection.picture import draw_shot
 from cartoon_color.inspection.timeline import Timeline

@@ -16,8 +16,8 @@ from typing import Any, cast
 import numpy as np
 
 from cartoon_color.compare import png
-from cartoon_color.dataset.index import write_atomically
 from cartoon_color.errors import OutputError
+from cartoon_color.files import write_atomically
 from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.inspection.candidates import Candidates, Suggestion
 from cartoon_color.inspection.watch import full_range, watched

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from cartoon_color.errors import OutputError, SettingsError
+from cartoon_color.files import write_atomically
 from cartoon_color.toyshow.canvas import HEIGHT
 from cartoon_color.toyshow.credits import PROFILE, Card
 from cartoon_color.toyshow.film import GRAIN, Studio, draw_film, exposed
@@ -88,9 +89,7 @@ def draw_show(
                 _draw_episode(out, studio, number, NOVELTIES[which], _role(number, episodes), seconds, rate, grain)
             )
         manifest = out / "toyshow.toml"
-        part = manifest.with_name(manifest.name + ".part")
-        part.write_text(_manifest(drawn, seed), encoding="utf-8")
-        part.replace(manifest)
+        write_atomically(manifest, _manifest(drawn, seed).encode())
     except OSError as error:
         raise OutputError(
             f"the toy show can't be written to {out} ({error.strerror}); choose another place with --out"

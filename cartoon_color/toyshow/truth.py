@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color.errors import InputError
+from cartoon_color.files import replacing, write_atomically
 from cartoon_color.toyshow.canvas import PartList
 from cartoon_color.toyshow.film import Film
 from cartoon_color.toyshow.paints import INDEX, LAB, NAMES, SRGB
@@ -146,12 +147,9 @@ def save_truth(path: Path, truth: EpisodeTruth) -> None:
         "credits": [(s.start, s.stop) for s in truth.shots if s.credits],
         "held": np.flatnonzero(truth.held).tolist(),
     }
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with replacing(path.with_suffix(".npz")) as part, part.open("wb") as file:
         np.savez_compressed(file, labels=truth.labels, drawing=truth.drawing)
-    part.replace(path.with_suffix(".npz"))
-    part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_atomically(path, (json.dumps(facts, indent=1) + "\n").encode())
 
 
 def load_truth(path: Path) -> EpisodeTruth:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cartoon_color.files import replacing
+
 COLUMNS = ("update", "epoch", "pictures", "learning_rate", "loss", "validation_chroma_psnr", "seconds")
 """Updates done; epoch from 1; pictures seen; rate; loss of the update; chroma PSNR in dB on the validation episodes
 after an epoch, else empty; seconds of training, those of earlier runs counted in."""
@@ -21,10 +23,8 @@ class Curves:
             with path.open(newline="") as file:
                 # A kill may have cut the last row anywhere, even within its first number.
                 rows = [row for row in list(csv.reader(file))[1:] if len(row) == len(COLUMNS) and int(row[0]) <= update]
-        part = path.with_name(path.name + ".part")
-        with part.open("w", newline="") as file:
+        with replacing(path) as part, part.open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
-        part.replace(path)
         self._file = path.open("a", newline="")
         self._writer = csv.writer(self._file)
         self._board: Any = None

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from cartoon_color.errors import OutputError, SettingsError
+from cartoon_color.files import replacing
 
 State = dict[str, Any]
 """Tensors, numbers and strings, in dictionaries and lists."""
@@ -49,14 +50,9 @@ def load_state(path: Path, identity: Mapping[str, Any]) -> State | None:
 
 def save_state(path: Path, state: State) -> None:
     """Write it, atomically; OutputError if it can't be written."""
-    part = path.with_name(path.name + ".part")
     try:
-        try:
+        with replacing(path) as part:
             torch.save(state, part)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
     except (OSError, RuntimeError) as error:
         raise OutputError(
             f"the state of the training can't be written to {path}: {error}; choose another place"

@@ -15,11 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from cartoon_color import checkpoint, metrics
 from cartoon_color.color import luma_of_rgb, luma_to_lightness, rgb_to_lab
-from cartoon_color.dataset.index import write_atomically
 from cartoon_color.dataset.loader import list_pictures, read_picture
 from cartoon_color.dataset.manifest import Manifest, Role
 from cartoon_color.device import fast_dtype
 from cartoon_color.errors import OutputError, SettingsError
+from cartoon_color.files import write_atomically
 from cartoon_color.frames import RGB, Chroma
 from cartoon_color.scaling import squeeze
 from cartoon_color.transfer import deshpande, welsh

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from cartoon_color.color import LUMA_WEIGHTS
 from cartoon_color.errors import OutputError
+from cartoon_color.files import replacing
 from cartoon_color.frames import RGB
 
 Planes = NDArray[np.uint8]
@@ -85,9 +85,11 @@ def compose(
     Color pictures become yuv444p; luma alone becomes yuv420p with neutral chroma. Raises OutputError where folder,
     size or muxer don't allow it. What stood at `out` before is replaced only by a film that is complete.
     """
-    part = out.with_name(out.name + ".part")
     try:
-        with av.open(str(part), "w", format="matroska", options={"fflags": "+bitexact"}) as container:
+        with (
+            replacing(out) as part,
+            av.open(str(part), "w", format="matroska", options={"fflags": "+bitexact"}) as container,
+        ):
             container.metadata.update(metadata or {})
             tracks = [_picture_packets(container, pictures, rate)]
             if sound is not None:
@@ -96,12 +98,8 @@ def compose(
                 tracks.append(_caption_packets(container, captions))
             for packet in heapq.merge(*tracks, key=_decoding_time):
                 container.mux_one(packet)
-        part.replace(out)
     except (av.FFmpegError, OSError) as error:
         raise OutputError(f"{out} can't be written: {error}; choose a folder that exists and has room") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _decoding_time(packet: Packet[Any]) -> Fraction:
