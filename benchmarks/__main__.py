@@ -16,7 +16,7 @@ import torch
 from benchmarks import films, loading, machine
 from cartoon_color import color
 from cartoon_color.dataset.extract import extract
-from cartoon_color.dataset.loader import list_pictures
+from cartoon_color.dataset.extracted import list_pictures
 from cartoon_color.dataset.manifest import Episode
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld

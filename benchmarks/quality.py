@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from cartoon_color import checkpoint, color, metrics
-from cartoon_color.dataset.loader import list_pictures, read_picture
+from cartoon_color.dataset.extracted import list_pictures, read_picture
 from cartoon_color.dataset.manifest import load_manifest
 from cartoon_color.evaluation.baselines import TrainingSet, gray
 from cartoon_color.frames import RGB

@@ -26,7 +26,8 @@ from torch.utils.data import DataLoader
 from benchmarks import machine
 from cartoon_color import variants
 from cartoon_color.config import NetworkSettings, TrainingSettings
-from cartoon_color.dataset.loader import TrainingPictures, list_pictures
+from cartoon_color.dataset.extracted import list_pictures
+from cartoon_color.dataset.loader import TrainingPictures
 from cartoon_color.dataset.manifest import load_manifest
 from cartoon_color.device import choose_device, fast_dtype
 from cartoon_color.training.loop import GRADIENT_LIMIT

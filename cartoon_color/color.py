@@ -7,15 +7,17 @@ makes a, b of a picture independent of the container it came in.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, cast
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from cartoon_color.frames import RGB, Chroma, ColorRange, Luma, Matrix
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 Float = NDArray[np.float32]
 
@@ -269,7 +271,13 @@ gamut, which gives 261 points.
 BIN_NEIGHBORS = 5
 BIN_SIGMA = 5.0
 
-_bin_tree = cKDTree(AB_BINS)
+
+@cache
+def _bin_tree() -> cKDTree:
+    """For the bins nearest to a color."""
+    from scipy.spatial import cKDTree  # as slow to import as all else here together
+
+    return cKDTree(AB_BINS)
 
 
 def encode_bins(ab: Float) -> tuple[NDArray[np.int64], Float]:
@@ -281,7 +289,7 @@ def encode_bins(ab: Float) -> tuple[NDArray[np.int64], Float]:
     Returns:
         Indices (..., 5) int64 into `AB_BINS`, nearest first, and weights (..., 5) float32 that sum to 1.
     """
-    distance, index = (np.asarray(found) for found in _bin_tree.query(ab, k=BIN_NEIGHBORS))
+    distance, index = (np.asarray(found) for found in _bin_tree().query(ab, k=BIN_NEIGHBORS))
     weight = np.exp(-(distance**2 - distance[..., :1] ** 2) / (2 * BIN_SIGMA**2))
     weight /= weight.sum(axis=-1, keepdims=True)
     return index.astype(np.int64), weight.astype(np.float32)

@@ -32,6 +32,8 @@ from cartoon_color.files import read_toml, write_atomically
 from cartoon_color.frames import RGB
 from cartoon_color.metrics import ciede2000_differences
 
+MOST_PICTURES = 4096
+"""Of a show that are looked at; more are thinned out."""
 _FLAT = 12
 """Codes between the least and the greatest of 3x3 pixels, in each of R', G', B', up to which the middle one is flat."""
 _EVERY = 2

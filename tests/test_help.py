@@ -68,3 +68,12 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     loaded = set(done.stderr.split())
     assert "cartoon_color.cli" in loaded
     assert not loaded & HEAVY
+
+
+def test_what_runs_no_network_does_not_load_torch() -> None:
+    modules = ("compare", "dataset.extract", "dataset.extracted", "evaluation", "palette", "toyshow.show")
+    program = f"import sys\nimport {', '.join(f'cartoon_color.{name}' for name in modules)}\nprint(*sys.modules)\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {f"cartoon_color.{name}" for name in modules} <= loaded
+    assert not loaded & {"torch", "sklearn", "matplotlib", "numba"}

@@ -12,15 +12,8 @@ from torch.utils.data import DataLoader
 
 from cartoon_color import color, variants
 from cartoon_color.config import NetworkSettings
-from cartoon_color.dataset.loader import (
-    PlainPictures,
-    TrainingPictures,
-    _black_and_white,
-    _grain,
-    example,
-    list_pictures,
-    read_picture,
-)
+from cartoon_color.dataset.extracted import list_pictures, read_picture
+from cartoon_color.dataset.loader import PlainPictures, TrainingPictures, _black_and_white, _grain, example
 from cartoon_color.dataset.prior import color_prior
 from cartoon_color.errors import InputError
 

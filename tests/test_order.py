@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from cartoon_color import checkpoint, cli
 from cartoon_color.config import NetworkSettings, TrainingSettings
-from cartoon_color.dataset.loader import TrainingPictures, list_pictures
+from cartoon_color.dataset.extracted import list_pictures
+from cartoon_color.dataset.loader import TrainingPictures
 from cartoon_color.dataset.prior import color_prior
 from cartoon_color.errors import SettingsError
 from cartoon_color.training import Progress, train

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 
 from cartoon_color import __version__, checkpoint, metrics, training, variants
 from cartoon_color.config import NetworkSettings, TrainingSettings
-from cartoon_color.dataset.loader import PlainPictures, TrainingPictures, list_pictures
+from cartoon_color.dataset.extracted import list_pictures
+from cartoon_color.dataset.loader import PlainPictures, TrainingPictures
 from cartoon_color.dataset.manifest import Episode, Manifest
 from cartoon_color.dataset.prior import color_prior
 from cartoon_color.errors import InputError, OutputError, SettingsError, WeightsError

@@ -49,7 +49,7 @@ def evaluate(
 
         cartoon-color evaluate --truth truth.mkv plain.mkv residual.mkv --out evaluation/
     """
-    from cartoon_color.dataset.loader import list_pictures
+    from cartoon_color.dataset.extracted import list_pictures
     from cartoon_color.dataset.manifest import load_manifest
     from cartoon_color.evaluation import evaluate as measure
 

@@ -31,17 +31,15 @@ def palette(
 
         cartoon-color palette --manifest datasets/sindbad.toml --dataset sindbad/ --out sindbad.palette.toml
     """
-    from cartoon_color.dataset.loader import list_pictures, read_picture
+    from cartoon_color.dataset.extracted import list_pictures, read_picture, thin_out
     from cartoon_color.dataset.manifest import load_manifest
-    from cartoon_color.dataset.prior import MOST_PICTURES
-    from cartoon_color.palette import check_place, learn, picture_of, save_palette
+    from cartoon_color.palette import MOST_PICTURES, check_place, learn, picture_of, save_palette
 
     check_place(out, overwrite=overwrite)
     training = load_manifest(manifest).of_role("train")
     if not training:
         raise SettingsError(f"the manifest {manifest} has no training episodes; give one of them the role train")
-    pictures = list_pictures(dataset, [episode.name for episode in training])
-    pictures = pictures[:: -(-len(pictures) // MOST_PICTURES)]
+    pictures = thin_out(list_pictures(dataset, [episode.name for episode in training]), MOST_PICTURES)
     with show_progress(quiet or as_json) as progress:
         count = Counter(progress, dataset.name, "pictures/s")
 

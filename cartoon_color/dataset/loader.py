@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from cartoon_color import color
 from cartoon_color.config import Views
-from cartoon_color.errors import InputError
+from cartoon_color.dataset.extracted import read_picture
 from cartoon_color.frames import RGB
 from cartoon_color.scaling import squeeze
 from cartoon_color.variants.base import OUTPUT_STRIDE
@@ -23,31 +23,6 @@ _STOCKS = np.array([color.LUMA_WEIGHTS["bt601"], (0.36, 0.34, 0.30), (0.04, 0.56
 """Weights of R, G, B: of a color film shown gray; roughly of panchromatic and of orthochromatic stock, which hardly saw
 red."""
 _HOW_OFTEN = (0.8, 0.1, 0.1)
-
-
-def list_pictures(dataset: Path, episodes: Sequence[str]) -> list[Path]:
-    """The extracted pictures of some episodes, in order; InputError where an episode has none, or not yet all."""
-    for episode in episodes:
-        if not has_pictures(dataset, episode):
-            raise InputError(
-                f"there are no pictures of the episode {episode!r} in {dataset}, or not yet all; "
-                "extract it first: cartoon-color extract --manifest MANIFEST --out DATASET"
-            )
-    return [picture for episode in episodes for picture in sorted((dataset / "frames" / episode).glob("*.png"))]
-
-
-def has_pictures(dataset: Path, episode: str) -> bool:
-    """Whether an episode has been extracted to its end."""
-    finished = (dataset / "index" / f"{episode}.json").is_file()  # written last
-    return finished and any((dataset / "frames" / episode).glob("*.png"))
-
-
-def read_picture(path: Path) -> RGB:
-    """One extracted picture, (H, W, 3) uint8."""
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise InputError(f"{path} can't be read as a picture; delete its episode's index and extract it again")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def example(rgb: RGB, luma: NDArray[np.float32] | None) -> tuple[Tensor, Tensor]:

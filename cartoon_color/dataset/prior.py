@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color import color
-from cartoon_color.dataset.loader import example, read_picture
+from cartoon_color.dataset.extracted import read_picture, thin_out
+from cartoon_color.dataset.loader import example
 
 MOST_PICTURES = 4096
-"""More are thinned out evenly, since neighbors show nearly the same."""
+"""More are thinned out."""
 
 _REACH = 120
 """Colors are counted at whole a and b within this; 8-bit pictures are no finer."""
@@ -24,7 +25,7 @@ def color_prior(pictures: Sequence[Path]) -> NDArray[np.float32]:
     Returns:
         (313,), sums to 1.
     """
-    chosen = pictures[:: -(-len(pictures) // MOST_PICTURES)]
+    chosen = thin_out(pictures, MOST_PICTURES)
     whole = np.arange(-_REACH, _REACH + 1, dtype=np.float32)
     counts = np.zeros((len(whole), len(whole)))
     for path in chosen:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color.color import luma_of_rgb, luma_to_lightness, rgb_to_lab
-from cartoon_color.dataset.loader import read_picture
+from cartoon_color.dataset.extracted import read_picture, thin_out
 from cartoon_color.frames import Chroma
 from cartoon_color.scaling import squeeze
 from cartoon_color.transfer.references import gray_descriptor, nearest
 
 MOST_PICTURES = 1024
-"""Of the training set, evenly spaced; neighbors show nearly the same."""
+"""Of the training set; more are thinned out."""
 
 Baseline = Callable[[NDArray[np.uint8]], Chroma]
 """From luma (H, W), BT.601 in 8 bits, full range, to a, b (H, W, 2)."""
@@ -28,7 +28,7 @@ class TrainingSet:
     """The colors of the training episodes, learned from their extracted pictures."""
 
     def __init__(self, pictures: Sequence[Path]) -> None:
-        chosen = pictures[:: -(-len(pictures) // MOST_PICTURES)]
+        chosen = thin_out(pictures, MOST_PICTURES)
         total, count, descriptors, chroma = np.zeros((101, 2)), np.zeros(101), [], []
         for path in chosen:
             rgb = squeeze(read_picture(path), _SIZE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cartoon_color.dataset.loader import read_picture
+from cartoon_color.dataset.extracted import read_picture
 from cartoon_color.errors import InputError
 from cartoon_color.frames import RGB
 from cartoon_color.video import probe, read_color

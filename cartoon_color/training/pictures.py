@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cartoon_color.dataset.loader import has_pictures, list_pictures
+from cartoon_color.dataset.extracted import has_pictures, list_pictures
 from cartoon_color.dataset.manifest import Manifest, Role, two_roles
 from cartoon_color.errors import InputError, SettingsError
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from cartoon_color import checkpoint, metrics
 from cartoon_color.color import luma_of_rgb, luma_to_lightness, rgb_to_lab
-from cartoon_color.dataset.loader import list_pictures, read_picture
+from cartoon_color.dataset.extracted import list_pictures, read_picture
 from cartoon_color.dataset.manifest import Manifest, Role
 from cartoon_color.device import fast_dtype
 from cartoon_color.errors import OutputError, SettingsError

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color.color import luma_of_rgb, luma_to_lightness
-from cartoon_color.dataset.loader import read_picture
+from cartoon_color.dataset.extracted import read_picture
 from cartoon_color.frames import RGB
 from cartoon_color.scaling import squeeze
 from cartoon_color.transfer.deshpande import EXAMPLES, MATCHES, Example
