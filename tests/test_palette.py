@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from cartoon_color.cli import app
 from cartoon_color.errors import InputError, OutputError, SettingsError
-from cartoon_color.palette import Paint, Palette, check_place, draw, learn, load_palette, save_palette
+from cartoon_color.palette import Paint, Palette, check_place, draw, load_palette, save_palette
+from cartoon_color.palette.learning import learn
 from cartoon_color.toyshow.film import Studio
 from cartoon_color.toyshow.paints import EQUAL_GRAY, NAMES, PAINTS
 from cartoon_color.toyshow.script import NOVELTIES, write_script

@@ -33,7 +33,8 @@ def palette(
     """
     from cartoon_color.dataset.extracted import list_pictures, read_picture, thin_out
     from cartoon_color.dataset.manifest import load_manifest
-    from cartoon_color.palette import MOST_PICTURES, check_place, learn, picture_of, save_palette
+    from cartoon_color.palette import check_place, picture_of, save_palette
+    from cartoon_color.palette.learning import MOST_PICTURES, learn
 
     check_place(out, overwrite=overwrite)
     training = load_manifest(manifest).of_role("train")
