@@ -67,9 +67,9 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def truncated(path: Path) -> Path:
-    """A film of 100 frames, 4 s, that ends after 60 % of its bytes."""
-    content = films.plain(path, 100).read_bytes()
+def truncated(path: Path, start: int = 0) -> Path:
+    """A film of 100 frames, 4 s, from `start` in ms, that ends after 60 % of its bytes."""
+    content = films.plain(path, 100, pts=range(start, start + 4000, 40)).read_bytes()
     path.write_bytes(content[: int(0.6 * len(content))])
     return path
 
@@ -254,8 +254,9 @@ def test_a_truncated_film_leaves_nothing(tmp_path: Path, painter: Painter) -> No
     assert names(tmp_path) == {"film.mkv"}
 
 
-def test_a_truncated_film_is_colored_up_to_its_break(tmp_path: Path, painter: Painter) -> None:
-    film, target = truncated(tmp_path / "film.mkv"), tmp_path / "copy.mkv"
+@pytest.mark.parametrize("start", [0, 10_000])
+def test_a_truncated_film_is_colored_up_to_its_break(start: int, tmp_path: Path, painter: Painter) -> None:
+    film, target = truncated(tmp_path / "film.mkv", start), tmp_path / "copy.mkv"
     summary = render(film, target, painter, LOSSLESS, keep_going=True)
     assert 50 < summary.frames < 70
     assert summary.frames_lost == 100 - summary.frames

@@ -141,8 +141,9 @@ def _frames(container: InputContainer, stream: VideoStream, rate: Fraction | Non
         return None
     if stream.duration and stream.time_base:
         return round(stream.duration * stream.time_base * rate)
-    if container.duration:
-        return round(Fraction(container.duration, av.time_base) * rate)
+    if container.duration and stream.time_base:  # of Matroska and NUT, which count it from 0
+        before = max(0, stream.start_time or 0) * stream.time_base
+        return max(0, round((Fraction(container.duration, av.time_base) - before) * rate))
     return None
 
 
