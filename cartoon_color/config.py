@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -50,6 +50,12 @@ def _too_low(settings: object, least: Mapping[str, float]) -> list[str]:
     ]
 
 
+def _check(kind: str, problems: Sequence[str]) -> None:
+    """SettingsError with all problems, if there are any."""
+    if problems:
+        raise SettingsError(f"{kind}: " + "; ".join(problems))
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """What a network is built from; stored with its weights."""
@@ -66,10 +72,7 @@ class NetworkSettings:
         for name in ("width", "temperature"):
             if not 0 < getattr(self, name) < float("inf"):
                 problems.append(f"{name} must be above 0, not {getattr(self, name)}")
-        if self.input_size < 32:
-            problems.append(f"input_size must be at least 32, not {self.input_size}")
-        if problems:
-            raise SettingsError("network: " + "; ".join(problems))
+        _check("network", problems + _too_low(self, {"input_size": 32}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,7 @@ class TrainingSettings:
             problems.append(f"balance must lie between 0 and 1, not {self.balance}")
         if not self.learning_rate > 0:
             problems.append(f"learning_rate must be above 0, not {self.learning_rate}")
-        if problems:
-            raise SettingsError("training: " + "; ".join(problems))
+        _check("training", problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,7 @@ class CreditsProfile:
                 problems.append(f"{name} must lie between 0 and 255, not {getattr(self, name)}")
         if not 0.5 < self.background_share < 1:
             problems.append(f"background_share must lie between 0.5 and 1, not {self.background_share}")
-        if problems:
-            raise SettingsError("credits: " + "; ".join(problems))
+        _check("credits", problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +181,11 @@ class ShotSettings:
     """Frames before the next cut is looked for."""
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} must be above 0, not {getattr(self, name)}"
-            for name in ("ratio", "change", "histogram", "correlation", "share", "min_length")
-            if not getattr(self, name) > 0
-        ]
-        if problems:
-            raise SettingsError("shots: " + "; ".join(problems))
+        names = ("ratio", "change", "histogram", "correlation", "share", "min_length")
+        _check(
+            "shots",
+            [f"{name} must be above 0, not {getattr(self, name)}" for name in names if not getattr(self, name) > 0],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +198,7 @@ class HeldSettings:
     """Height and width of a block in pixels."""
 
     def __post_init__(self) -> None:
-        problems = _too_low(self, {"threshold": 0, "block": 1})
-        if problems:
-            raise SettingsError("held frames: " + "; ".join(problems))
+        _check("held frames", _too_low(self, {"threshold": 0, "block": 1}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +215,7 @@ class SmoothSettings:
     """Difference in lightness, of 255, at which a pixel of the next drawing counts by 1/e."""
 
     def __post_init__(self) -> None:
-        problems = _too_low(self, {"drawings": 2, "frames": 2, "memory": 1, "likeness": 0.1})
-        if problems:
-            raise SettingsError("smoothing: " + "; ".join(problems))
+        _check("smoothing", _too_low(self, {"drawings": 2, "frames": 2, "memory": 1, "likeness": 0.1}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +228,7 @@ class PaletteSettings:
     """CIEDE2000 below which two paints are one."""
 
     def __post_init__(self) -> None:
-        problems = _too_low(self, {"paints": 1, "apart": 0})
-        if problems:
-            raise SettingsError("palette: " + "; ".join(problems))
+        _check("palette", _too_low(self, {"paints": 1, "apart": 0}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,17 +250,10 @@ class ExtractSettings:
     shots: ShotSettings = field(default_factory=ShotSettings)
 
     def __post_init__(self) -> None:
-        problems = []
-        if not self.threshold >= 0:
-            problems.append(f"threshold must be at least 0, not {self.threshold}")
+        problems = _too_low(self, {"threshold": 0, "size": 16, "fade_keep": 0})
         if self.channels not in ("rgb", "luma"):
             problems.append(f"channels must be rgb or luma, not {self.channels}")
-        if self.size < 16:
-            problems.append(f"size must be at least 16, not {self.size}")
-        if self.fade_keep < 0:
-            problems.append(f"fade_keep must be at least 0, not {self.fade_keep}")
-        if problems:
-            raise SettingsError("extract: " + "; ".join(problems))
+        _check("extract", problems)
 
 
 @dataclass(frozen=True, slots=True)
