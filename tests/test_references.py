@@ -12,6 +12,7 @@ import films
 import numpy as np
 import pytest
 import torch
+from squares import SIZE, luma, place
 
 from cartoon_color import checkpoint, variants
 from cartoon_color.color import lab_to_rgb, rgb_to_lab
@@ -22,23 +23,7 @@ from cartoon_color.references import Paint, find_frames, read_references
 from cartoon_color.render import Painter, render
 from cartoon_color.stages.reference import FollowReferences
 
-SIZE = 96, 128
-STEP = 2
-"""Pixels that the square moves from drawing to drawing."""
 SQUARE, GROUND, GUESS = (40, 10), (-30, 20), (5, 5)
-
-
-def place(number: int) -> tuple[slice, slice]:
-    return slice(30, 62), slice(10 + STEP * number, 42 + STEP * number)
-
-
-def luma(number: int, seed: int = 0) -> np.ndarray:
-    """A textured square that moves over a textured ground."""
-    rng = np.random.default_rng(seed)
-    ground, square = (cv2.GaussianBlur(rng.random(SIZE), (0, 0), 3) for _ in range(2))
-    picture = 60 + 200 * (ground - 0.4)
-    picture[place(number)] = 170 + 200 * (square - 0.4)[:32, :32]
-    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def truth(number: int) -> np.ndarray:

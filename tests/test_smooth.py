@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import cv2
 import numpy as np
 import pytest
+from squares import SIZE, STEP, luma, place
 
 from cartoon_color.config import SmoothSettings
 from cartoon_color.errors import SettingsError
 from cartoon_color.frames import Frame
 from cartoon_color.stages.smooth import Smooth
-
-SIZE = 96, 128
-STEP = 2
-"""Pixels that the square moves from drawing to drawing."""
-
-
-def place(number: int) -> tuple[slice, slice]:
-    return slice(30, 62), slice(10 + STEP * number, 42 + STEP * number)
-
-
-def luma(number: int, seed: int = 0) -> np.ndarray:
-    """A textured square that moves over a textured ground."""
-    rng = np.random.default_rng(seed)
-    ground, square = (cv2.GaussianBlur(rng.random(SIZE), (0, 0), 3) for _ in range(2))
-    picture = 60 + 200 * (ground - 0.4)
-    picture[place(number)] = 170 + 200 * (square - 0.4)[:32, :32]
-    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def film(chroma, *, number: int = 20, cut: int = 1000, twos: int = 1) -> list[Frame]:
