@@ -28,6 +28,16 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Description:
+    """What a network sees in a drawing."""
+
+    features: NDArray[np.float32]
+    """(h, w, C) float32, at each place."""
+    look: NDArray[np.float32]
+    """(K,) float32, in the drawing as a whole."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Frame:
     """One picture at one time stamp. Stages give it a shot, a drawing and chroma; its luma never changes."""
 
@@ -51,6 +61,8 @@ class Frame:
     evidence: NDArray[np.float32] | None = None
     """(h, w, 313) float32, the network's probabilities over `color.AB_BINS` at its output size; None where no stage
     votes with them."""
+    description: Description | None = None
+    """What the network sees; None where there is no memory to compare it with."""
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2 or self.luma.dtype not in (np.uint8, np.uint16):

@@ -16,6 +16,7 @@ from cartoon_color.config import EncoderSettings, RefineSettings, SmoothSettings
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
 from cartoon_color.errors import OutputError, SettingsError, WeightsError
 from cartoon_color.frames import Frame, Luma, VideoInfo
+from cartoon_color.memory import Memory, check_weights
 from cartoon_color.palette import Palette
 from cartoon_color.references import Paint, Reference, find_frames
 from cartoon_color.stages.colorize import Colorize
@@ -114,6 +115,7 @@ class Painter:
         refine: RefineSettings | None = None,
         smooth: Smoothing | None = None,
         palette: Palette | None = None,
+        memory: Memory | None = None,
         decoding: Decoding = "annealed",
         references: Sequence[Reference] = (),
         device: DeviceName = "auto",
@@ -142,12 +144,18 @@ class Painter:
             )
         if palette is not None and smooth != "tracks":
             raise SettingsError("--palette is what regions vote for; give it with --smooth tracks and without --refine")
+        if memory is not None and (smooth != "tracks" or len(weights) > 1):
+            raise SettingsError(
+                "--memory tells regions what to vote for, as one network describes them; give it with --smooth tracks, "
+                "with one of the weights, and without --refine and --decoding"
+            )
         self.weights = weights
         self.ensemble = ensemble
         self.space: Space = space
         self.refine = refine
         self.smooth: Smoothing = smooth
         self.palette = palette
+        self.memory = memory
         self.decoding = decoding
         self.references = references
         self.say = say
@@ -161,7 +169,10 @@ class Painter:
         Raises:
             WeightsError: Weights that can't be used, or not together.
         """
-        models = [checkpoint.load(path).model for path in self.weights]
+        checkpoints = [checkpoint.load(path) for path in self.weights]
+        if self.memory is not None:
+            check_weights(self.memory, checkpoints[0].sha256)
+        models = [loaded.model for loaded in checkpoints]
         sizes = {model.settings.input_size for model in models}
         if len(sizes) > 1:
             raise WeightsError(
@@ -185,6 +196,8 @@ class Painter:
                 raise WeightsError(f"--ensemble max compares histograms, and {bare} predict none; take --ensemble mean")
             if bare and self.say is not None:
                 self.say(f"Left out of --ensemble max, which compares histograms: {bare}.")
+        if self.memory is not None:
+            return [model.describe for model in models]
         if self.decoding == "annealed":
             return [model.colorize for model in models]
         without = [model.variant.name for model in models if model.head.name != "histogram"]
@@ -233,7 +246,14 @@ class Painter:
 
             after = AFTER
             holds.append(
-                Vote(self.palette, bit_depth=info.bit_depth, color_range=info.color_range, shared=shared, watch=watch)
+                Vote(
+                    self.palette,
+                    self.memory,
+                    bit_depth=info.bit_depth,
+                    color_range=info.color_range,
+                    shared=shared,
+                    watch=watch,
+                )
             )
         if paints:
             holds.append(FollowReferences(paints, bit_depth=info.bit_depth, color_range=info.color_range))

@@ -66,6 +66,13 @@ def render(
         ),
     ] = None,
     palette: Paints = None,
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            help="Memory of the show, as `cartoon-color memory` makes it: regions that it knows are painted as there, "
+            "others as the network guesses."
+        ),
+    ] = None,
     reference: Annotated[
         list[Path] | None,
         typer.Option(
@@ -105,6 +112,7 @@ def render(
         cartoon-color render episode_14.mkv --reference frame_001234.png --reference painted/
     """
     from cartoon_color.checkpoint import choose_weights
+    from cartoon_color.memory import load_memory
     from cartoon_color.palette import load_palette
     from cartoon_color.references import read_references
     from cartoon_color.render import Painter, is_folder, output_paths
@@ -124,6 +132,7 @@ def render(
         refine=refine and RefineSettings(refine, refine_clusters or "2", refine_rest or "keep", refine_members),
         smooth=smooth,
         palette=None if palette is None else load_palette(palette),
+        memory=None if memory is None else load_memory(memory),
         decoding=decoding,
         references=read_references(reference or []),
         device=device,

@@ -69,6 +69,12 @@ def _pooled(labels: Labels, inner: NDArray[np.bool_], probabilities: NDArray[np.
     return sums
 
 
+def mean_in(labels: Labels, inner: NDArray[np.bool_], picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over the inner pixels of each region of a picture, (h, w, K) at any size: (n + 1, K); row 0 is unused."""
+    pixels = np.bincount(labels[inner], minlength=labels.max() + 1)
+    return np.asarray(pool(labels, inner, picture) / np.maximum(pixels, 1)[:, None], np.float32)
+
+
 def elect(
     evidence: Evidence,
     paints: NDArray[np.float32] | None = None,

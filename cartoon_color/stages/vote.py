@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from cartoon_color.config import SmoothSettings
 from cartoon_color.frames import Chroma, ColorRange, Frame
+from cartoon_color.memory import Memory
 from cartoon_color.palette import Palette
 from cartoon_color.regions import Labels
-from cartoon_color.regions.vote import Evidence, elect, pool
-from cartoon_color.stages.follow import FollowRegions
+from cartoon_color.regions.vote import Evidence, elect, mean_in, pool
+from cartoon_color.stages.follow import Followed, FollowRegions
 from cartoon_color.stages.motion import Gray, SharedMotion, small_size
 from cartoon_color.stages.window import color_by_windows
 
@@ -67,10 +68,12 @@ class _Track:
     votes: Evidence
     weight: float = 1e-9
     gray: float = 0.0
-    """L*, summed by weight, as is ..."""
+    """L*, summed by weight, as are ..."""
     spread: float = 0.0
-    decided: tuple[float, float, float, float] | None = None
-    """a, b, confidence, flatness, once it was shown; they stay."""
+    shift: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
+    """(2,), from the network's mean a, b to the memory's, as far as that knows the region."""
+    decided: tuple[float, float, float, float, float, float] | None = None
+    """a, b, confidence, flatness, and a, b that are added where it isn't flat, once it was shown; they stay."""
 
 
 class Vote:
@@ -79,6 +82,9 @@ class Vote:
     A track's votes are the network's histograms over its pixels, in all drawings up to half a window ahead. Its color
     is decided when it is shown first and stays, so it can't flicker, and a majority makes no color that nobody voted
     for, as a mean would. Regions whose gray isn't even are painted, not flat: one color would make posters of them.
+
+    With the memory of a show, regions that it knows vote with the paints of the likest regions there instead; painted
+    ones keep how the network's color varies within them, around the memory's mean.
     """
 
     lookahead = WAITING
@@ -86,6 +92,7 @@ class Vote:
     def __init__(
         self,
         palette: Palette | None = None,
+        memory: Memory | None = None,
         *,
         bit_depth: int,
         color_range: ColorRange,
@@ -96,12 +103,14 @@ class Vote:
 
         Args:
             palette: The paints.
+            memory: Of the show; drawings must come with what the network sees in them.
             bit_depth: Of the luma.
             color_range: Of the luma.
             shared: The motion that another stage of the same film looks at, too.
             watch: Called with what the vote made of each drawing.
         """
         self.palette = palette
+        self.memory = memory
         self.watch = watch
         self._follow = FollowRegions(bit_depth=bit_depth, color_range=color_range, shared=shared)
         self._tracks: dict[int, _Track] = {}
@@ -126,6 +135,9 @@ class Vote:
             return _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, chroma)
         # Fades say little: their colors are guessed from the dark.
         votes = pool(found.regions.labels, found.regions.inner, frame.evidence) * np.float32(found.say)
+        shift = np.zeros((len(votes), 2), np.float32)
+        if self.memory is not None:
+            votes, shift = self._recalled(self.memory, frame, found, votes, chroma)
         for region, number in enumerate(found.tracks.tolist()[1:], start=1):
             track = self._tracks.get(number)
             if track is None:
@@ -135,7 +147,30 @@ class Vote:
             track.weight += weight
             track.gray += weight * float(found.lightness[region])
             track.spread += weight * float(found.spread[region])
+            track.shift += np.float32(weight) * shift[region]
         return _Drawing(frame.drawing, frame.shot, found.gray, found.regions.labels, found.held, chroma)
+
+    @staticmethod
+    def _recalled(
+        memory: Memory, frame: Frame, found: Followed, votes: Evidence, chroma: Chroma
+    ) -> tuple[Evidence, NDArray[np.float32]]:
+        """The votes, the memory's in the place of the network's as far as it knows a region; and by how much its color
+        differs from the network's, (n + 1, 2)."""
+        if frame.description is None or found.regions is None:
+            raise ValueError(f"frame {frame.index} has no description to remember it by")
+        shift = np.zeros((len(votes), 2), np.float32)
+        familiar = np.float32(memory.familiarity(frame.description.look))
+        if familiar > 0:
+            labels, inner = found.regions.labels, found.regions.inner
+            features = frame.description.features
+            small = cv2.resize(chroma, features.shape[1::-1], interpolation=cv2.INTER_AREA)
+            seen = mean_in(labels, inner, np.dstack([small, features]))[1:]
+            said = memory.recall(seen[:, 2:], found.lightness[1:])
+            known = (familiar * said.known)[:, None]
+            votes = votes.copy()
+            votes[1:] += known * (votes[1:].sum(axis=1, keepdims=True) * said.votes - votes[1:])
+            shift[1:] = known * (said.ab - seen[:, :2])
+        return votes, shift
 
     def _shown(self, window: Sequence[_Drawing], number: int) -> Iterator[Chroma]:
         """The chroma of the first `number` drawings; afterwards, forgets the tracks that no other drawing needs."""
@@ -148,7 +183,7 @@ class Vote:
     def _voted(self, drawing: _Drawing) -> Chroma:
         numbers = np.flatnonzero(np.bincount(drawing.tracks.ravel())).tolist()
         self._decide([number for number in numbers if number])
-        table = np.zeros((max(numbers) + 1, 4), np.float32)
+        table = np.zeros((max(numbers) + 1, 6), np.float32)
         for number in numbers:
             table[number] = self._tracks[number].decided if number else 0
         chroma = _painted(drawing.chroma, drawing.tracks, table)
@@ -178,16 +213,19 @@ class Vote:
         won = elect(np.stack([track.votes for track in new]), paints, shades, gray)
         for track, ab, confidence in zip(new, won.ab.tolist(), won.confidence.tolist(), strict=True):
             flat = float(np.clip((_FLAT[1] - track.spread / track.weight) / (_FLAT[1] - _FLAT[0]), 0, 1))
-            track.decided = ab[0], ab[1], confidence, flat
+            shift = (track.shift / np.float32(track.weight)).tolist()
+            track.decided = ab[0], ab[1], confidence, flat, shift[0], shift[1]
 
 
 @njit(cache=True)
 def _painted(chroma: Chroma, tracks: Labels, table: NDArray[np.float32]) -> Chroma:
-    """Each pixel in the color of its track as far as that is flat; rows of `table` are a, b, confidence, flatness."""
+    """Each pixel in the color of its track as far as that is flat, else in its own color, moved; rows of `table` are
+    those of `_Track.decided`."""
     painted = np.empty_like(chroma)
     for y in range(chroma.shape[0]):
         for x in range(chroma.shape[1]):
             row = table[tracks[y, x]]
             for k in range(2):
-                painted[y, x, k] = chroma[y, x, k] + row[3] * (row[k] - chroma[y, x, k])
+                own = chroma[y, x, k] + row[4 + k]
+                painted[y, x, k] = own + row[3] * (row[k] - own)
     return painted

@@ -43,7 +43,7 @@ def color_by_windows(
         most: Frames that wait; bounds the memory where drawings are held for long.
 
     Returns:
-        The same frames with their chroma, and without evidence.
+        The same frames with their chroma, without evidence and description.
     """
     for _, shot in groupby(frames, key=lambda frame: frame.shot):
         window: list[WaitingT] = []
@@ -55,9 +55,10 @@ def color_by_windows(
                 last = draw(frame, last)
                 window.append(last)
             elif not window:
-                yield frame.with_(chroma=shown, evidence=None)
+                yield frame.with_(chroma=shown, evidence=None, description=None)
                 continue
-            last.frames.append(frame.with_(chroma=None, evidence=None))  # at full size they would fill the memory
+            # At full size they would fill the memory.
+            last.frames.append(frame.with_(chroma=None, evidence=None, description=None))
             waiting += 1
             if waiting >= most or len(window) >= drawings:
                 half = (len(window) + 1) // 2

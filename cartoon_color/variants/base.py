@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cartoon_color import color
 from cartoon_color.config import NetworkSettings, TrainingSettings
+from cartoon_color.errors import WeightsError
 
 OUTPUT_STRIDE = 4
 """Networks predict color at this fraction of their input's size, rounded up (thesis section 5.1)."""
@@ -26,6 +27,10 @@ class Prediction:
     logits: Tensor | None = None
     """(N, 313, h, w) float32, their softmax is the distribution over `color.AB_BINS`; None from variants that predict
     a, b directly."""
+    features: Tensor | None = None
+    """(N, C, h, w), what the network sees at each place; only if it was asked to describe, as is ..."""
+    look: Tensor | None = None
+    """(N, K), what it sees in each picture as a whole."""
 
 
 class Colorizer(Protocol):
@@ -73,6 +78,8 @@ class Variant:
     """Whether rare colors weigh more in the loss (thesis section 5.3)."""
     initialize: Callable[[Model, Sequence[Tensor]], None] | None = None
     """Sets the first weights, given some training batches of lightness (N, 1, H, W); None keeps PyTorch's."""
+    described: tuple[str, str] | None = None
+    """The layers of the network that tell regions and whole drawings apart; None if none was found good for that."""
     load_frozen: Callable[[nn.Module, Path], None] | None = None
     """Reads the weights of the network's layers that are never trained from a file; None without such layers."""
 
@@ -104,3 +111,26 @@ class Model(nn.Module):
     def colorize(self, lightness: Tensor) -> Prediction:
         """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction at a quarter of the size."""
         return self.head.predict(self(lightness).float())
+
+    def describe(self, lightness: Tensor) -> Prediction:
+        """Color pictures as `colorize` does, and tell what the network sees in them: the features of one layer, and
+        the mean and standard deviation over the picture of those of a deeper one.
+
+        Raises:
+            WeightsError: The variant has no such layers.
+        """
+        if self.variant.described is None:
+            raise WeightsError(
+                f"weights of the variant {self.variant.name} can't describe regions for a memory; take compact"
+            )
+        seen: list[Tensor] = []
+        layers = [self.network.get_submodule(name) for name in self.variant.described]
+        hooks = [layer.register_forward_hook(lambda layer, given, output: seen.append(output)) for layer in layers]
+        try:
+            prediction = self.colorize(lightness)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        features, deep = seen
+        deviation, mean = torch.std_mean(deep.float(), dim=(2, 3), correction=0)
+        return replace(prediction, features=features, look=torch.cat([mean, deviation], dim=1))

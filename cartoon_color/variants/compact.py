@@ -80,4 +80,5 @@ VARIANT = Variant(
     source="this project",
     network=CompactNetwork,
     head=lambda settings: HistogramHead(settings.temperature),
+    described=("stem", "down.1"),
 )

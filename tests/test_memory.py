@@ -1,0 +1,382 @@
+"""The memory of a show: what it recalls, what it doesn't know, its file, its command, and films colored by it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from typer.testing import CliRunner
+
+from cartoon_color import checkpoint, variants
+from cartoon_color import memory as memories
+from cartoon_color.cli import app
+from cartoon_color.color import AB_BINS
+from cartoon_color.config import NetworkSettings
+from cartoon_color.dataset.index import COLUMNS
+from cartoon_color.dataset.remember import remember
+from cartoon_color.errors import InputError, OutputError, SettingsError, WeightsError
+from cartoon_color.frames import Description, Frame
+from cartoon_color.memory import Calibration, Entries, Looks, Memory, load_memory, make, merged, save_memory
+from cartoon_color.regions.vote import mean_in
+from cartoon_color.render import Painter
+from cartoon_color.stages.vote import Vote
+from tests.shows import write_pictures
+
+RED, BLUE = (60.0, 40.0), (20.0, -60.0)
+
+
+def entries(rng: np.random.Generator, count: int, *, features: int = 8, episodes: int = 2) -> Entries:
+    """Red ones that look up, and blue ones that look down; L* 40 to 60."""
+    red = np.arange(count) % 2 == 0
+    look = rng.normal(0, 0.3, (count, features))
+    look += np.where(red, 3, -3)[:, None]
+    lightness = np.sort(rng.uniform(40, 60, count))
+    return Entries(
+        look.astype(np.float32),
+        lightness.astype(np.float32),
+        np.where(red[:, None], RED, BLUE).astype(np.float32),
+        rng.uniform(0.01, 0.1, count).astype(np.float32),
+        (np.arange(count) // 2 % episodes).astype(np.int32),
+        (np.arange(count) // 4 % 3).astype(np.int32),
+    )
+
+
+def looks(rng: np.random.Generator, count: int = 20) -> Looks:
+    numbers = np.arange(count).astype(np.int32)
+    return Looks(rng.normal(0, 1, (count, 6)).astype(np.float32), numbers % 2, numbers)
+
+
+@pytest.fixture
+def show() -> Memory:
+    rng = np.random.default_rng(1)
+    return make("drawn", ["first", "second"], "0" * 64, entries(rng, 200), looks(rng))
+
+
+# --- recalling ---
+
+
+def test_recall_is_a_kernel_regression(show: Memory) -> None:
+    """Against the definition in float64, over all entries."""
+    rng = np.random.default_rng(2)
+    asked, lightness = rng.normal(0, 2, (40, 8)), rng.uniform(35, 65, 40)
+    kept = show.entries.features.astype(np.float64)
+    mean, deviation = kept.mean(axis=0), kept.std(axis=0)
+    units = [
+        each / np.linalg.norm(each, axis=1, keepdims=True)
+        for each in ((asked - mean) / deviation, (kept - mean) / deviation)
+    ]
+    apart = lightness[:, None] - show.entries.lightness
+    distance = 1 - units[0] @ units[1].T + (apart / 10) ** 2 / 2
+    weight = np.exp(-distance / show.calibration.sharpness)
+    expected = weight @ show.entries.paint / weight.sum(axis=1, keepdims=True)
+    found = show.recall(asked.astype(np.float32), lightness.astype(np.float32))
+    np.testing.assert_allclose(found.ab, expected, atol=0.3)
+    np.testing.assert_allclose(found.votes.sum(axis=1), 1, atol=1e-4)
+    np.testing.assert_allclose(found.votes @ AB_BINS, expected, atol=2)  # soft encoding shifts colors a little
+    limit = show.calibration.known
+    np.testing.assert_allclose(found.known, np.clip(2 - distance.min(axis=1) / limit, 0, 1), atol=0.02)
+
+
+def test_likeness_decides_between_paints_of_one_gray(show: Memory) -> None:
+    up, down = np.zeros((2, 1, 8), np.float32)
+    up[:], down[:] = 3, -3
+    for look, paint in ((up, RED), (down, BLUE)):
+        found = show.recall(look, np.full(1, 50, np.float32))
+        np.testing.assert_allclose(found.ab[0], paint, atol=1)
+        assert found.known[0] == 1
+
+
+def test_what_is_unlike_anything_is_unknown(show: Memory) -> None:
+    strange = np.zeros((2, 8), np.float32)
+    strange[:, 5] = 9, -9
+    assert show.recall(strange, np.full(2, 50, np.float32)).known.tolist() == [0, 0]
+    black = show.recall(np.full((1, 8), 3, np.float32), np.zeros(1, np.float32))
+    assert black.known[0] == 0
+    assert not black.votes.any()
+
+
+def test_drawings_of_another_show_are_unfamiliar(show: Memory) -> None:
+    assert show.familiarity(show.looks.look[3]) == 1
+    assert show.familiarity(show.looks.look[3] + 20) == 0
+
+
+def test_no_regions_in_a_drawing(show: Memory) -> None:
+    found = show.recall(np.zeros((0, 8), np.float32), np.zeros(0, np.float32))
+    assert (found.votes.shape, found.ab.shape, found.known.shape) == ((0, 313), (0, 2), (0,))
+
+
+def test_sharpness_follows_from_the_other_episodes() -> None:
+    """Where looks tell paints, near matches count alone; where paints vary at random, many are averaged."""
+    rng = np.random.default_rng(3)
+    kept = entries(rng, 400)
+    angle = rng.uniform(-np.pi, np.pi, 400)
+    circle = np.zeros((400, 8))
+    circle[:, 0], circle[:, 1] = np.cos(angle), np.sin(angle)
+    told = replace(
+        kept,
+        features=circle.astype(np.float32),
+        lightness=np.full(400, 50, np.float32),
+        paint=(60 * circle[:, :2]).astype(np.float32),
+    )
+    noise = replace(told, paint=rng.normal(0, 30, (400, 2)).astype(np.float32))
+    sharp, dull = (make("drawn", ["a", "b"], "", each, looks(rng)).calibration.sharpness for each in (told, noise))
+    assert sharp < dull == max(memories._SHARPNESS)
+
+
+def test_a_single_episode_is_calibrated_by_its_shots() -> None:
+    rng = np.random.default_rng(4)
+    made = make(
+        "drawn", ["only"], "", entries(rng, 100, episodes=1), replace(looks(rng), episode=np.zeros(20, np.int32))
+    )
+    assert 0 < made.calibration.known < 1
+    one = entries(rng, 1, episodes=1)
+    assert make("drawn", ["only"], "", one, looks(rng, 1)).calibration.known > 0
+
+
+# --- merging ---
+
+
+def test_like_entries_merge_and_paints_stay_apart() -> None:
+    kept = entries(np.random.default_rng(5), 3000)
+    few = merged(kept, 300)
+    assert len(few) <= 300
+    assert (np.diff(few.lightness) >= 0).all()
+    assert few.weight.sum() == pytest.approx(kept.weight.sum(), rel=1e-5)
+    means = [each.weight.astype(np.float64) @ each.features / each.weight.sum() for each in (kept, few)]
+    np.testing.assert_allclose(*means, atol=1e-4)
+    red = np.isclose(few.paint, RED).all(axis=1)
+    assert (red | np.isclose(few.paint, BLUE).all(axis=1)).all()
+    np.testing.assert_array_equal(few.features[:, 0] > 0, red)
+    assert set(few.episode.tolist()) == {0, 1}
+
+
+def test_means_in_regions_by_hand() -> None:
+    labels = np.array([[1, 1, 2, 2]] * 4, np.int32)
+    inner = labels > 0
+    inner[0] = False
+    picture = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    # Of region 1, one row lies in the upper cell, and two in the lower.
+    np.testing.assert_allclose(mean_in(labels, inner, picture)[1:], [[8 / 3, 11 / 3], [14 / 3, 17 / 3]], rtol=1e-6)
+
+
+# --- files ---
+
+
+def test_round_trip(show: Memory, tmp_path: Path) -> None:
+    save_memory(show, tmp_path / "made" / "show.memory")
+    again = load_memory(tmp_path / "made" / "show.memory")
+    assert (again.show, again.episodes, again.weights) == (show.show, show.episodes, show.weights)
+    assert again.calibration == show.calibration
+    np.testing.assert_array_equal(again.entries.paint, show.entries.paint)
+    np.testing.assert_allclose(again.entries.features, show.entries.features, atol=4e-3)
+    np.testing.assert_array_equal(again.entries.shot, show.entries.shot)
+    np.testing.assert_array_equal(again.looks.episode, show.looks.episode)
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["show.memory"]
+
+
+def test_files_that_are_none(show: Memory, tmp_path: Path) -> None:
+    path = tmp_path / "show.memory"
+    with pytest.raises(InputError, match="there is no memory at"):
+        load_memory(path)
+    path.write_text("not a memory")
+    with pytest.raises(InputError, match="is no memory of a show, or damaged"):
+        load_memory(path)
+    save_file({"features": np.zeros((1, 2), np.float16)}, path, {"format": "cartoon-color memory/0"})
+    with pytest.raises(InputError, match=r"no memory of a show that this version reads .*memory/0"):
+        load_memory(path)
+    save_file({"features": np.zeros((1, 2), np.float16)}, path, {"format": memories.FORMAT})
+    with pytest.raises(InputError, match="is damaged"):
+        load_memory(path)
+    save_memory(show, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="damaged"):
+        load_memory(path)
+
+
+# --- in the vote ---
+
+
+def boxes() -> np.ndarray:
+    picture = np.full((120, 160), 220, np.uint8)
+    for left in (10, 100):
+        cv2.rectangle(picture, (left, 30), (left + 40, 80), 10, 2)
+        picture[32:79, left + 2 : left + 39] = 150
+    return picture
+
+
+def voted(frame_look: float, *, shaded: bool = False) -> np.ndarray:
+    """The color of two boxes that the network sees in blue, and of which the memory knows one as red."""
+    picture = boxes()
+    if shaded:
+        picture[32:79, 12:49] = np.linspace(110, 190, 37)
+    ab = np.full((120, 160, 2), BLUE, np.float32)
+    evidence = np.tile(np.eye(313, dtype=np.float32)[np.square(AB_BINS - BLUE).sum(axis=1).argmin()], (30, 40, 1))
+    features = np.zeros((30, 40, 2), np.float32)
+    features[:, 20:, 1] = 9  # the right half is nothing the memory has seen
+    features[:, :20, 0] = 1
+    kept = Entries(
+        np.array([[1, 0], [-1, 0], [1, 0.1], [-1, 0.1]], np.float32),
+        np.full(4, 62, np.float32),
+        np.array([RED, BLUE, RED, BLUE], np.float32),
+        np.ones(4, np.float32),
+        np.array([0, 0, 1, 1], np.int32),
+        np.zeros(4, np.int32),
+    )
+    look = Looks(np.array([[0.0], [0.1], [1], [1.1]], np.float32), np.array([0, 1, 0, 1]), np.zeros(4, np.int32))
+    memory = Memory("drawn", ("a", "b"), "", kept, look, Calibration(0.01, 0.3, 0.3))
+    frame = Frame(
+        picture,
+        0,
+        Fraction(1, 24),
+        0,
+        chroma=ab,
+        evidence=evidence,
+        description=Description(features, np.array([frame_look], np.float32)),
+    )
+    (out,) = Vote(memory=memory, bit_depth=8, color_range="full")(iter([frame]))
+    assert out.description is None
+    assert out.chroma is not None
+    return out.chroma
+
+
+def test_known_regions_take_the_memorys_paint_and_others_the_networks() -> None:
+    chroma = voted(0.05)
+    np.testing.assert_allclose(chroma[55, 30], RED, atol=1)
+    np.testing.assert_allclose(chroma[55, 120], BLUE, atol=1)
+
+
+def test_painted_regions_are_moved_to_the_memorys_paint() -> None:
+    np.testing.assert_allclose(voted(0.05, shaded=True)[55, 30], RED, atol=1)
+
+
+def test_a_drawing_of_another_show_keeps_the_networks_colors() -> None:
+    np.testing.assert_allclose(voted(30)[55, [30, 120]], [BLUE, BLUE], atol=1)
+
+
+# --- making, and the commands ---
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = write_pictures(tmp_path / "dataset")
+    for pictures in (folder / "frames").iterdir():
+        with (folder / "index" / f"{pictures.name}.csv").open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(COLUMNS)
+            for picture in sorted(pictures.iterdir()):
+                number = int(picture.stem)
+                table.writerow([number, number, "1/24", "kept", "", "", "", number // 3])
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(5)
+    path = tmp_path / "compact.safetensors"
+    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), path, {})
+    return path
+
+
+def test_every_drawing_is_remembered_with_its_paints(dataset: Path, weights: Path) -> None:
+    loaded = checkpoint.load(weights)
+    made = remember(dataset, "drawn", ["first", "second"], loaded, torch.device("cpu"))
+    assert made.episodes == ("first", "second")
+    assert len(made.looks.look) == 8
+    assert made.weights == loaded.sha256
+    red, sky = (
+        cv2.cvtColor(np.full((1, 1, 3), rgb, np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0, 1:]
+        for rgb in ((210, 60, 40), (90, 140, 220))
+    )
+    for paint in (red, sky):
+        assert np.hypot(*(made.entries.paint - paint).T).min() < 3
+
+
+def test_episodes_are_added(dataset: Path, weights: Path) -> None:
+    loaded, cpu = checkpoint.load(weights), torch.device("cpu")
+    whole = remember(dataset, "drawn", ["first", "second"], loaded, cpu)
+    first = remember(dataset, "drawn", ["first"], loaded, cpu)
+    done: list[int] = []
+    both = remember(
+        dataset, "drawn", ["first", "second"], loaded, cpu, known=first, progress=lambda n, of: done.append(of)
+    )
+    assert done == [3] * 3  # the pictures of the second
+    assert both.episodes == whole.episodes
+    np.testing.assert_allclose(both.entries.weight.sum(), whole.entries.weight.sum(), rtol=1e-5)
+    assert set(both.entries.episode.tolist()) == {0, 1}
+
+
+def test_blank_pictures_are_told(dataset: Path, weights: Path) -> None:
+    for picture in (dataset / "frames" / "first").iterdir():
+        cv2.imwrite(str(picture), np.full((48, 48, 3), 90, np.uint8))
+    with pytest.raises(InputError, match="nothing to remember of drawn"):
+        remember(dataset, "drawn", ["first"], checkpoint.load(weights), torch.device("cpu"))
+
+
+def manifest(folder: Path, *roles: str) -> Path:
+    path = folder / "show.toml"
+    tables = [
+        f'[[episodes]]\nname = "{name}"\nrole = "{role}"\nsource = "drawn here"\nlicense = "MIT"\n'
+        for name, role in zip(("first", "second"), roles, strict=False)
+    ]
+    path.write_text('name = "drawn"\n' + "\n".join(tables))
+    return path
+
+
+def test_the_command_makes_and_extends(dataset: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "show.memory"
+    command = ["memory", "--dataset", str(dataset), "--out", str(out), "--weights", str(weights), "--json"]
+
+    def run(*more: str) -> object:
+        answer = CliRunner().invoke(app, [*command, "--manifest", str(manifest(tmp_path, *more[:2])), *more[2:]])
+        return json.loads(answer.stdout) if answer.exit_code == 0 else answer.exception
+
+    made = run("train", "test")
+    assert isinstance(made, dict)
+    assert (made["episodes"], made["drawings"]) == (["first"], 5)
+    assert isinstance(run("train", "train"), OutputError)
+    added = run("train", "train", "--add")
+    assert isinstance(added, dict)
+    assert (added["episodes"], added["drawings"]) == (["first", "second"], 8)
+    assert isinstance(run("test", "test", "--overwrite"), SettingsError)
+
+
+def test_weights_that_dont_fit(show: Memory, weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="made with other weights"):
+        _ = Painter([weights], memory=show).members
+    plain = tmp_path / "plain.safetensors"
+    checkpoint.save(variants.build("plain", NetworkSettings(width=0.05, input_size=64)), plain, {})
+    loaded = checkpoint.load(plain)
+    with pytest.raises(WeightsError, match="the variant plain can't describe regions"):
+        loaded.model.describe(torch.zeros(1, 1, 64, 64))
+
+
+@pytest.mark.parametrize("options", [{"smooth": "flow"}, {"decoding": "mode"}])
+def test_a_memory_needs_votes(options: dict, show: Memory, weights: Path) -> None:
+    with pytest.raises(SettingsError, match="--memory tells regions what to vote for"):
+        Painter([weights], memory=show, **options)
+
+
+def test_describing_changes_no_color(weights: Path) -> None:
+    model = checkpoint.load(weights).model
+    lightness = torch.rand(2, 1, 64, 64) * 100
+    with torch.inference_mode():
+        plain, described = model.colorize(lightness), model.describe(lightness)
+    assert torch.equal(plain.ab, described.ab)
+    assert plain.features is None
+    assert described.features is not None
+    assert described.look is not None
+    assert described.features.shape[2:] == (16, 16)
+    with torch.inference_mode():
+        stem = model.network.stem(lightness * 0.01 - 0.5)
+        deep = model.network.down[1](model.network.down[0](stem)).numpy()
+    torch.testing.assert_close(described.features, stem)
+    expected = np.concatenate([deep.mean(axis=(2, 3)), deep.std(axis=(2, 3))], axis=1)
+    np.testing.assert_allclose(described.look.numpy(), expected, rtol=1e-3, atol=1e-5)
