@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from cartoon_color import color
-from cartoon_color.frames import Chroma, ColorRange, Frame
+from cartoon_color.frames import Chroma, ColorRange, Description, Frame
 from cartoon_color.scaling import squeeze
 from cartoon_color.variants import Colorizer
+
+_Predicted = tuple[Chroma, NDArray[np.float32] | None, Description | None]
 
 
 class Colorize:
@@ -64,15 +66,16 @@ class Colorize:
             drawings.clear()
             while waiting:
                 ready = waiting.popleft()
-                evidence = None
+                evidence, description = None, None
                 if ready.drawing != painted[0]:
                     height, width = ready.luma.shape
-                    ab, evidence = predicted.pop(ready.drawing)
+                    ab, evidence, description = predicted.pop(ready.drawing)
                     painted = ready.drawing, np.asarray(cv2.resize(ab, (width, height)))
-                yield ready.with_(chroma=painted[1], evidence=evidence)
+                yield ready.with_(chroma=painted[1], evidence=evidence, description=description)
 
-    def _predict(self, drawings: list[Frame]) -> dict[int, tuple[Chroma, NDArray[np.float32] | None]]:
-        """Predicted a, b and, if asked for, histograms at the network's output size, by index of the drawing."""
+    def _predict(self, drawings: list[Frame]) -> dict[int, _Predicted]:
+        """By index of the drawing: predicted a, b and, if asked for, histograms at the network's output size, and what
+        the network sees, if it tells."""
         if not drawings:
             return {}
         seen = np.stack([self._view(frame) for frame in drawings])[:, None]
@@ -85,7 +88,12 @@ class Colorize:
             histograms = [_histogram(ab) for ab in pictures]
         elif self.evidence and prediction.logits is not None:
             histograms = prediction.logits.float().permute(0, 2, 3, 1).softmax(dim=-1).cpu().contiguous().numpy()
-        return dict(zip((frame.index for frame in drawings), zip(pictures, histograms, strict=True), strict=True))
+        descriptions: Iterable[Description | None] = repeat(None, len(drawings))
+        if prediction.features is not None and prediction.look is not None:
+            features = prediction.features.float().permute(0, 2, 3, 1).cpu().contiguous().numpy()
+            descriptions = map(Description, features, prediction.look.float().cpu().numpy())
+        told = zip(pictures, histograms, descriptions, strict=True)
+        return dict(zip((frame.index for frame in drawings), told, strict=True))
 
     def _view(self, frame: Frame) -> Chroma:
         """What the network sees of a frame: L* of its gray picture, (size, size) float32."""
