@@ -237,7 +237,15 @@ class Painter:
             paints: What references say of its frames.
             watch: Called with what the vote made of each drawing, where regions vote.
         """
-        marks: list[Stage] = [DetectShots(bit_depth=info.bit_depth), MarkHeld(bit_depth=info.bit_depth)]
+        return [DetectShots(bit_depth=info.bit_depth), *self.stages_after_shots(info, paints, watch)]
+
+    def stages_after_shots(
+        self,
+        info: VideoInfo,
+        paints: Mapping[int, Paint] | None = None,
+        watch: Callable[[Voted], None] | None = None,
+    ) -> list[Stage]:
+        """As `stages`, for frames whose shots are known."""
         holds: list[Stage] = []
         shared = SharedMotion()
         after = SmoothSettings()
@@ -259,7 +267,7 @@ class Painter:
             holds.append(FollowReferences(paints, bit_depth=info.bit_depth, color_range=info.color_range))
         if self.smooth != "none":
             holds.append(Smooth(after, bit_depth=info.bit_depth, color_range=info.color_range, shared=shared))
-        return [*marks, *self._colors(info), *holds]
+        return [MarkHeld(bit_depth=info.bit_depth), *self._colors(info), *holds]
 
     def _colors(self, info: VideoInfo) -> list[Stage]:
         """What gives each drawing its chroma."""
@@ -328,7 +336,7 @@ def render(
     decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
     frames = drawings = 0
     with (
-        _folder(output.parent, make=make_folder),
+        made_folder(output.parent, make=make_folder),
         Writer(output, info, encoder, drop=drop, overwrite=overwrite) as writer,
         # However the film ends, the thread that decodes it is waited for.
         closing(cast("Generator[Frame, None, None]", decoded)),
@@ -336,7 +344,7 @@ def render(
         shown = -1
         for frame in chain(decoded, painter.stages(info, paints)):
             if frame.drawing != shown:
-                u, v = _planes(frame, info, writer)
+                u, v = chroma_planes(frame, info, writer)
                 shown = frame.drawing
                 drawings += 1
             writer.write(frame, u, v)
@@ -349,7 +357,7 @@ def render(
 
 
 @contextmanager
-def _folder(folder: Path, *, make: bool) -> Iterator[None]:
+def made_folder(folder: Path, *, make: bool) -> Iterator[None]:
     """Make `folder` if it isn't there; if then nothing comes into it, it doesn't stay."""
     new = make and not folder.exists()
     try:
@@ -366,7 +374,8 @@ def _folder(folder: Path, *, make: bool) -> Iterator[None]:
         raise
 
 
-def _planes(frame: Frame, info: VideoInfo, writer: Writer) -> tuple[Luma, Luma]:
+def chroma_planes(frame: Frame, info: VideoInfo, writer: Writer) -> tuple[Luma, Luma]:
+    """U and V of a colored frame, as `writer` takes them."""
     if frame.chroma is None:
         raise ValueError(f"frame {frame.index} has no chroma")
     return color.chroma_planes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -81,6 +81,13 @@ def render(
             "What is transparent in it says nothing. May be repeated."
         ),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            help="A TOML file of regions that are to have another color (README), and with them their look-alikes in "
+            "other shots. A rerun with --overwrite renders the shots again that change, and takes the others over."
+        ),
+    ] = None,
     decoding: Annotated[
         Literal["annealed", "expectation", "mode", "sampling"],
         typer.Option(
@@ -110,50 +117,64 @@ def render(
 
         cartoon-color render episode_14.mkv episode_15.mkv -o colored/
         cartoon-color render episode_14.mkv --reference frame_001234.png --reference painted/
+        cartoon-color render episode_14.mkv --corrections episode_14.toml --overwrite
     """
     from cartoon_color.checkpoint import choose_weights
+    from cartoon_color.corrections import read_corrections
+    from cartoon_color.incremental import render_corrected
     from cartoon_color.memory import load_memory
     from cartoon_color.palette import load_palette
     from cartoon_color.references import read_references
-    from cartoon_color.render import Painter, is_folder, output_paths
+    from cartoon_color.render import Painter, RenderSummary, is_folder, output_paths
     from cartoon_color.render import render as color_film
 
     outputs = output_paths(films, output)
+    if corrections is not None and len(films) > 1:
+        raise SettingsError(f"--corrections are those of one film, and {len(films)} were given; color them one by one")
     settings = EncoderSettings(codec, crf, preset, pixel_format)
     if refine is None and (refine_clusters or refine_rest or refine_members):
         raise SettingsError(
             "--refine-clusters, --refine-rest and --refine-members say how to refine; give --refine regiongrow or "
             "felzenszwalb with them"
         )
+    paints = None if palette is None else load_palette(palette)
+    named = None if paints is None else {paint.name: paint.rgb for paint in paints.paints}
+    corrected = None if corrections is None else read_corrections(corrections, named)
     painter = Painter(
         choose_weights(weights or [], variant or []),
         ensemble=ensemble,
         space=ensemble_space,
         refine=refine and RefineSettings(refine, refine_clusters or "2", refine_rest or "keep", refine_members),
         smooth=smooth,
-        palette=None if palette is None else load_palette(palette),
+        palette=paints,
         memory=None if memory is None else load_memory(memory),
         decoding=decoding,
         references=read_references(reference or []),
         device=device,
         say=say,
     )
-    summaries, failures = [], 0
+    options: dict[str, Any] = {
+        "drop": drop or [],
+        "deinterlace": deinterlace,
+        "keep_going": keep_going,
+        "overwrite": overwrite,
+        "make_folder": output is not None and is_folder(output),
+    }
+    summaries: list[RenderSummary] = []
+    failures = 0
     with show_progress(quiet or as_json) as progress:
+
+        def counter(name: str) -> Counter:
+            return Counter(progress, name, "fps")
+
         for film, target in zip(films, outputs, strict=True):
             try:
-                summary = color_film(
-                    film,
-                    target,
-                    painter,
-                    settings,
-                    drop=drop or [],
-                    deinterlace=deinterlace,
-                    keep_going=keep_going,
-                    overwrite=overwrite,
-                    make_folder=output is not None and is_folder(output),
-                    progress=Counter(progress, film.name, "fps"),
-                )
+                if corrected is None:
+                    summary = color_film(film, target, painter, settings, progress=counter(film.name), **options)
+                else:
+                    summary = render_corrected(
+                        film, target, painter, settings, corrected, say=say, progress=counter, **options
+                    )
             except (InputError, OutputError) as error:
                 # Settings and weights are the same for all films, so wrong ones end the run.
                 if len(films) == 1:

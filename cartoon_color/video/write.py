@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av.codec.context import Flags
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -32,7 +33,7 @@ _SELF_CONTAINED = ("x264", "x265")
 """Codecs whose streams say themselves what sample aspect and colors they have."""
 _BARE = ("mpegts", "nut")
 """Containers that lose that, or all, of other codecs."""
-_DEFAULT_RATE = 25
+DEFAULT_RATE = 25
 """Told the encoder, which budgets by it, where the source doesn't say."""
 
 # The library under FFmpeg's encoder writes to the terminal by itself; 1 means errors only.
@@ -132,7 +133,7 @@ class Writer:
         try:
             stream: VideoStream = self._output.add_stream(
                 choice.encoder.name,
-                rate=info.rate or _DEFAULT_RATE,
+                rate=info.rate or DEFAULT_RATE,
                 options=choice.options,
                 width=info.width,
                 height=info.height,
@@ -140,14 +141,19 @@ class Writer:
             )
         except ValueError as error:
             raise self._unheld() from error
-        context = stream.codec_context
+        if info.rotation:
+            stream.set_display_rotation(-info.rotation)
+        self._start(stream.codec_context)
+        return stream
+
+    def _start(self, context: VideoCodecContext) -> None:
+        """Open an encoder of the size and the time base of the film."""
+        info, choice = self._info, self._choice
         context.pix_fmt = choice.pixel_format
         context.sample_aspect_ratio = info.sample_aspect
         context.color_range, context.colorspace = info.range_code, info.matrix_code
         context.color_primaries, context.color_trc = info.color_primaries, info.color_transfer
         context.flags |= Flags.frame_duration
-        if info.rotation:
-            stream.set_display_rotation(-info.rotation)
         try:
             context.open()
         except (av.FFmpegError, ValueError) as error:
@@ -155,7 +161,6 @@ class Writer:
                 f"{self._codec} can't encode {info.width}x{info.height} {choice.pixel_format} ({reason(error)}); "
                 f"choose another --codec, e.g. {'x264' if self._codec == 'ffv1' else 'ffv1'}"
             ) from error
-        return stream
 
     def __enter__(self) -> Self:
         return self
@@ -186,9 +191,9 @@ class Writer:
                 "time stamps must grow; repair the film first, e.g. by remuxing it with mkvmerge"
             )
         self._last = frame.pts
-        self._written += 1
         picture = self._picture((frame.luma, u, v))
         picture.pts, picture.duration, picture.time_base = frame.pts, frame.duration, info.time_base
+        self._written += 1
         self._encode(picture)
 
     def _picture(self, parts: Iterable[NDArray[Any]]) -> av.VideoFrame:
@@ -212,15 +217,17 @@ class Writer:
                 if self._written <= 2:
                     # Then nothing is out of order, but x265 leaves the decoding time of such short films unset.
                     packet.dts = packet.pts
-                self._mux(self._carrier.until(_moment(packet)))
-                self._mux([packet])
-            if picture is None:
-                self._mux(self._carrier.until(None))
+                self._mux(packet)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error
 
-    def _mux(self, packets: Iterable[Packet[Any]]) -> None:
-        for packet in packets:
+    def _mux(self, packet: Packet[Any]) -> None:
+        """Write a packet of the picture, after all others that come before it."""
+        self._mux_others(_moment(packet))
+        self._output.mux_one(packet)
+
+    def _mux_others(self, until: Fraction | None) -> None:
+        for packet in self._carrier.until(until):
             self._output.mux_one(packet)
 
     def _failure(self, error: BaseException) -> OutputError:
@@ -249,6 +256,7 @@ class Writer:
             raise OutputError(f"{self._path} is not written: no frame came from {self._info.path}")
         self._encode(None)
         try:
+            self._mux_others(None)
             self._output.close()
             self._carrier.close()
             info = self._info
