@@ -16,7 +16,6 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from cartoon_color import checkpoint, variants
-from cartoon_color import memory as memories
 from cartoon_color.cli import app
 from cartoon_color.color import AB_BINS
 from cartoon_color.config import NetworkSettings
@@ -24,7 +23,10 @@ from cartoon_color.dataset.index import COLUMNS
 from cartoon_color.dataset.remember import remember
 from cartoon_color.errors import InputError, OutputError, SettingsError, WeightsError
 from cartoon_color.frames import Description, Frame
-from cartoon_color.memory import Calibration, Entries, Looks, Memory, load_memory, make, merged, save_memory
+from cartoon_color.memory import Memory, load_memory, save_memory
+from cartoon_color.memory.files import FORMAT
+from cartoon_color.memory.making import SHARPNESS, make, merged
+from cartoon_color.memory.recall import Calibration, Entries, Looks
 from cartoon_color.regions.vote import mean_in
 from cartoon_color.render import Painter
 from cartoon_color.stages.vote import Vote
@@ -128,7 +130,7 @@ def test_sharpness_follows_from_the_other_episodes() -> None:
     )
     noise = replace(told, paint=rng.normal(0, 30, (400, 2)).astype(np.float32))
     sharp, dull = (make("drawn", ["a", "b"], "", each, looks(rng)).calibration.sharpness for each in (told, noise))
-    assert sharp < dull == max(memories._SHARPNESS)
+    assert sharp < dull == max(SHARPNESS)
 
 
 def test_a_single_episode_is_calibrated_by_its_shots() -> None:
@@ -192,7 +194,7 @@ def test_files_that_are_none(show: Memory, tmp_path: Path) -> None:
     save_file({"features": np.zeros((1, 2), np.float16)}, path, {"format": "cartoon-color memory/0"})
     with pytest.raises(InputError, match=r"no memory of a show that this version reads .*memory/0"):
         load_memory(path)
-    save_file({"features": np.zeros((1, 2), np.float16)}, path, {"format": memories.FORMAT})
+    save_file({"features": np.zeros((1, 2), np.float16)}, path, {"format": FORMAT})
     with pytest.raises(InputError, match="is damaged"):
         load_memory(path)
     save_memory(show, path)

@@ -18,7 +18,9 @@ from cartoon_color.dataset.index import EpisodeFiles, read_rows
 from cartoon_color.device import fast_dtype
 from cartoon_color.errors import InputError
 from cartoon_color.frames import RGB, Chroma, Frame
-from cartoon_color.memory import Entries, Looks, Memory, joined, joined_looks, make, merged
+from cartoon_color.memory import Memory
+from cartoon_color.memory.making import joined, joined_looks, make, merged
+from cartoon_color.memory.recall import Entries, Looks
 from cartoon_color.regions import Labels
 from cartoon_color.regions.vote import mean_in
 from cartoon_color.scaling import squeeze

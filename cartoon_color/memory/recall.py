@@ -1,0 +1,151 @@
+"""What a memory holds, and how it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from cartoon_color.color import AB_BINS, Float, encode_bins
+from cartoon_color.memory.likeness import (
+    falling,
+    kernel,
+    look_distances,
+    look_keys,
+    region_distances,
+    region_keys,
+    scale_of,
+    unit,
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Entries:
+    """N regions."""
+
+    features: Float
+    """(N, C), as the network gives them."""
+    lightness: Float
+    """(N,), L* of their gray."""
+    paint: Float
+    """(N, 2), CIELAB a, b: the median."""
+    weight: Float
+    """(N,), area as a part of the picture, summed over what was merged."""
+    episode: NDArray[np.int32]
+    """(N,), number in the memory's list."""
+    shot: NDArray[np.int32]
+    """(N,), of that episode: the first, where several were merged."""
+
+    def __len__(self) -> int:
+        return len(self.lightness)
+
+    def of(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Entries:
+        """Some of them."""
+        return Entries(*(getattr(self, name)[rows] for name in FIELDS))
+
+
+FIELDS = ("features", "lightness", "paint", "weight", "episode", "shot")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Looks:
+    """D whole drawings."""
+
+    look: Float
+    """(D, K), as the network gives it."""
+    episode: NDArray[np.int32]
+    """(D,)."""
+    shot: NDArray[np.int32]
+    """(D,)."""
+
+    def of(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Looks:
+        """Some of them."""
+        return Looks(self.look[rows], self.episode[rows], self.shot[rows])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Recalled:
+    """What the memory says of n regions."""
+
+    votes: Float
+    """(n, 313), histograms over `color.AB_BINS`; each sums to 1, or is 0 where nothing is of that gray."""
+    ab: Float
+    """(n, 2), their mean paint."""
+    known: Float
+    """(n,), 0..1: whether anything like them was seen."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What leaving out one episode at a time (one shot, where there is one episode) tells."""
+
+    sharpness: float
+    """Distance at which a match counts by 1/e."""
+    known: float
+    """Distance to the nearest region up to which a region is known."""
+    familiar: float
+    """The same for whole drawings."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Regions and drawings of a show's color episodes."""
+
+    show: str
+    episodes: tuple[str, ...]
+    weights: str
+    """Checksum of the weights whose features are kept."""
+    entries: Entries
+    """In the order of their lightness."""
+    looks: Looks
+    calibration: Calibration
+
+    @cached_property
+    def _scale(self) -> tuple[Float, Float]:
+        return scale_of(self.entries.features)
+
+    @cached_property
+    def _keys(self) -> Float:
+        return region_keys(unit(self.entries.features, self._scale), self.entries.lightness)
+
+    @cached_property
+    def _look_scale(self) -> Float:
+        return scale_of(self.looks.look)[1]
+
+    @cached_property
+    def _look_keys(self) -> Float:
+        return look_keys(self.looks.look / self._look_scale)
+
+    @cached_property
+    def _bins(self) -> csr_array:
+        """(N, 313), the soft encoding of the paints."""
+        index, weight = encode_bins(self.entries.paint)
+        starts = np.arange(len(index) + 1) * index.shape[1]
+        return csr_array((weight.ravel(), index.ravel(), starts), shape=(len(index), len(AB_BINS)))
+
+    def recall(self, features: Float, lightness: Float) -> Recalled:
+        """The paints of regions.
+
+        Args:
+            features: (n, C), the mean of the network's features over each.
+            lightness: (n,), L* of the gray of each.
+        """
+        asked = unit(features, self._scale)
+        votes = np.zeros((len(asked), len(AB_BINS)), np.float32)
+        ab = np.zeros((len(asked), 2), np.float32)
+        known = np.zeros(len(asked), np.float32)
+        for rows, inside, distance in region_distances(asked, lightness, self._keys, self.entries.lightness):
+            nearest = distance.min(axis=1, keepdims=True)
+            weight = kernel(distance - nearest, self.calibration.sharpness)
+            votes[rows] = (self._bins[inside].T @ weight.T).T
+            ab[rows] = weight @ self.entries.paint[inside]
+            known[rows] = falling(nearest[:, 0], self.calibration.known)
+        return Recalled(votes, ab, known)
+
+    def familiarity(self, look: Float) -> float:
+        """Whether a drawing of that look, (K,), can be of the show: 0..1."""
+        nearest = look_distances((look / self._look_scale)[None], self._look_keys).min(axis=1)
+        return float(falling(nearest, self.calibration.familiar)[0])
