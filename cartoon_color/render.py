@@ -144,7 +144,7 @@ class Painter:
             )
         if palette is not None and smooth != "tracks":
             raise SettingsError("--palette is what regions vote for; give it with --smooth tracks and without --refine")
-        if memory is not None and (smooth != "tracks" or len(weights) > 1):
+        if memory is not None and (smooth != "tracks" or decoding != "annealed" or len(weights) > 1):
             raise SettingsError(
                 "--memory tells regions what to vote for, as one network describes them; give it with --smooth tracks, "
                 "with one of the weights, and without --refine and --decoding"

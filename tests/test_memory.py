@@ -360,7 +360,9 @@ def test_weights_that_dont_fit(show: Memory, weights: Path, tmp_path: Path) -> N
         loaded.model.describe(torch.zeros(1, 1, 64, 64))
 
 
-@pytest.mark.parametrize("options", [{"smooth": "flow"}, {"decoding": "mode"}])
+@pytest.mark.parametrize(
+    "options", [{"smooth": "flow"}, {"decoding": "mode"}, {"decoding": "mode", "smooth": "tracks"}]
+)
 def test_a_memory_needs_votes(options: dict, show: Memory, weights: Path) -> None:
     with pytest.raises(SettingsError, match="--memory tells regions what to vote for"):
         Painter([weights], memory=show, **options)
