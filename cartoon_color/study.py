@@ -8,8 +8,9 @@ variants:                            # what to train; under each the options of 
   residual: {batch: 8}
 ensembles:                           # the variants whose mean each one is
   mean: [plain, residual]
-refined:                             # a variant or an ensemble with options of `render` that refine its films
+refined:                             # a variant or an ensemble with options of `render` that refine or smooth its films
   plain-regiongrow: {of: plain, refine: regiongrow}
+  plain-tracks: {of: plain, smooth: tracks}
 extract: {deinterlace: true}         # options of commands, without the dashes; true for one that takes no value
 train: {epochs: 30}
 render: {}
@@ -122,8 +123,8 @@ def _refined(
             problems.append(f"refined: {name!r} is another film's name, or none for a file; choose another")
         elif of not in known:
             problems.append(f"refined: {name} must be of one of {', '.join(known)}, not {of!r}")
-        elif "refine" not in own:
-            problems.append(f"refined: {name} must say how, as refine: regiongrow, or felzenszwalb")
+        elif not own.keys() & {"refine", "smooth"}:
+            problems.append(f"refined: {name} must say how, as refine: regiongrow, or smooth: tracks")
         else:
             refined[name], members[name] = own, known[of]
     return refined

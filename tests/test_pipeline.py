@@ -32,7 +32,8 @@ STUDIES = sorted(path.parent.name for path in PIPELINES.glob("*/config.yaml"))
 THESIS = ["plain", "plain-no-rebalance", "plain-dropout", "plain-l2", "residual", "residual-no-rebalance"]
 NAMES = [*THESIS, "mean", "mean-histogram"]
 REFINED = [f"{name}-{how}" for how in ("regiongrow", "felzenszwalb") for name in THESIS]
-REFINED += ["mean-of-regiongrow", "mean-of-felzenszwalb"]
+REFINED += ["mean-of-regiongrow", "mean-of-felzenszwalb", "mean-of-tracks"]
+OF_STUDIES = {"rumcajs": REFINED, "sindbad": ["mean-of-regiongrow", "mean-of-tracks"], "toyshow": []}
 METHODS = ["welsh", "deshpande", "levin", *THESIS]
 BASELINES = ["gray", "mean a, b", "mean a, b for this L", "nearest training frame", "truth"]
 
@@ -188,7 +189,7 @@ def test_every_study_trains_the_thesis_variants(name: str, tmp_path: Path) -> No
     for film in re.findall(r'^path = "(.*)"', manifest, re.MULTILINE):
         (tmp_path / film).touch()
     study = read_study(content | {"films": str(tmp_path)}, PIPELINES / name)
-    assert list(study.members) == NAMES + (REFINED if name == "rumcajs" else [])
+    assert list(study.members) == NAMES + OF_STUDIES[name]
     assert study.members["mean"] == tuple(THESIS)
     assert set(THESIS) - set(study.members["mean-histogram"]) == {"plain-l2"}  # it has no histogram (thesis 8.4.2)
     assert len(study.show.of_role("test")) == 1
@@ -202,7 +203,7 @@ def test_the_plan_for_rumcajs(tmp_path: Path) -> None:
     done = subprocess.run([*words, "--config", f"films={tmp_path}"], capture_output=True, text=True)
     plan = done.stdout + done.stderr
     assert done.returncode == 0, plan
-    counts = {"extract": 13, "train": 6, "render": 44, "evaluate": 1, "compare": 1, "transfer": 1, "all": 1}
+    counts = {"extract": 13, "train": 6, "render": 46, "evaluate": 1, "compare": 1, "transfer": 1, "all": 1}
     assert jobs(plan) == counts | {"total": sum(counts.values())}
     # As the thesis trains them: nothing but the variants' own recipes.
     trainings = re.findall(r"cartoon-color train .*--variant (\S+) --out (\S+) *$", plan, re.MULTILINE)
@@ -215,6 +216,7 @@ def test_the_plan_for_rumcajs(tmp_path: Path) -> None:
     assert films["plain-l2"] == alone
     assert films["plain-l2-felzenszwalb"] == alone + " --refine felzenszwalb"
     assert films["mean-of-regiongrow"] == films["mean"] + " --refine regiongrow --refine-members"
+    assert films["mean-of-tracks"] == films["mean-histogram"].replace("--smooth none", "--smooth tracks")
     judged = next(line for line in plan.splitlines() if "cartoon-color evaluate" in line)
     assert re.findall(r"films/rumcajs_01/(\S+).mkv", judged) == NAMES + REFINED
     assert not (tmp_path / "out" / "runs").exists()
@@ -292,7 +294,10 @@ def test_a_failed_job_ends_the_study_with_exit_code_1(small: Path, tmp_path: Pat
         ({"ensembles": {"plain": ["plain", "residual"]}}, "ensembles: 'plain' is a variant's name"),
         ({"refined": {"soft": {"of": "mean"}}}, "refined: soft must be of one of plain, residual, not 'mean'"),
         ({"refined": {"soft": {"refine": "regiongrow"}}}, "refined: soft must be of one of plain, residual, not None"),
-        ({"refined": {"soft": {"of": "plain"}}}, "refined: soft must say how, as refine: regiongrow, or felzenszwalb"),
+        (
+            {"refined": {"soft": {"of": "plain"}}},
+            "refined: soft must say how, as refine: regiongrow, or smooth: tracks",
+        ),
         ({"refined": {"plain": {"of": "plain"}}}, "refined: 'plain' is another film's name"),
         ({"refined": {"soft": 3}}, "refined: soft must be a table of options"),
         ({"ensembles": {"a/b": ["plain", "residual"]}}, "ensembles: 'a/b' is a variant's name, or none for a file"),
