@@ -74,8 +74,13 @@ def render_corrected(
     ending = Ending(keep_going)
 
     def watched(name: str, total: int | None) -> Generator[Frame, None, None]:
-        """A pass over the film."""
-        return _counted(ending.guard(read(info, deinterlace=deinterlace)), progress(name), total)
+        """A pass over the film, decoded ahead; each frame is counted once it is done with."""
+        count = progress(name)
+        decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
+        with closing(cast("Generator[Frame, None, None]", decoded)):
+            for frame in decoded:
+                yield frame
+                count(frame.index + 1, total)
 
     with (
         made_folder(output.parent, make=make_folder),
@@ -127,14 +132,6 @@ def render_corrected(
     return RenderSummary(
         source, output, count, drawings, ending.lost(info, count), time.monotonic() - started, variants
     )
-
-
-def _counted(frames: Iterator[Frame], progress: Progress, total: int | None) -> Generator[Frame, None, None]:
-    """The same frames, decoded ahead; each is counted once it is done with."""
-    with closing(cast("Generator[Frame, None, None]", prefetched(frames, READ_AHEAD))) as ahead:
-        for frame in ahead:
-            yield frame
-            progress(frame.index + 1, total)
 
 
 def _within(shot: Shot, paints: Mapping[int, Paint]) -> dict[int, Paint]:
