@@ -28,10 +28,10 @@ from cartoon_color.incremental import render_corrected
 from cartoon_color.incremental.ledger import ledger_path, load_ledger
 from cartoon_color.incremental.plan import find_shots
 from cartoon_color.incremental.render import RenderSummary
+from cartoon_color.painter import Painter
 from cartoon_color.palette import Paint, Palette
 from cartoon_color.references import Paint as ReferencePaint
 from cartoon_color.regions.lookalikes import Tracks, describe, find_look_alikes
-from cartoon_color.render import Painter
 from cartoon_color.stages.correct import Correct
 from cartoon_color.video import ShotWriter, probe, read
 

@@ -28,7 +28,7 @@ from cartoon_color.inspection import ShotRow, inspect
 from cartoon_color.inspection.picture import HEIGHT, track_colors
 from cartoon_color.inspection.timeline import MARGIN, ROWS, Timeline
 from cartoon_color.inspection.worklist import to_csv
-from cartoon_color.render import Painter
+from cartoon_color.painter import Painter
 from cartoon_color.stages.vote import Voted
 from cartoon_color.streams import Stage, batched
 

@@ -93,7 +93,8 @@ def test_a_signal_leaves_nothing(stock: Path, tmp_path: Path, name: str) -> None
 
 def test_after_a_kill_a_second_run_works(stock: Path, tmp_path: Path) -> None:
     from cartoon_color.config import EncoderSettings
-    from cartoon_color.render import Painter, render
+    from cartoon_color.painter import Painter
+    from cartoon_color.render import render
 
     target = tmp_path / "copy.mkv"
     with halfway(stock, target) as process:

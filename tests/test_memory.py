@@ -27,8 +27,8 @@ from cartoon_color.memory import Memory, load_memory, save_memory
 from cartoon_color.memory.files import FORMAT
 from cartoon_color.memory.making import SHARPNESS, make, merged
 from cartoon_color.memory.recall import Calibration, Entries, Looks
+from cartoon_color.painter import Painter
 from cartoon_color.regions.vote import mean_in
-from cartoon_color.render import Painter
 from cartoon_color.stages.vote import Vote
 from tests.shows import write_pictures
 

@@ -19,8 +19,9 @@ from cartoon_color.color import lab_to_rgb, rgb_to_lab
 from cartoon_color.config import EncoderSettings, NetworkSettings
 from cartoon_color.errors import InputError
 from cartoon_color.frames import Frame, VideoInfo
+from cartoon_color.painter import Painter
 from cartoon_color.references import Paint, find_frames, read_references
-from cartoon_color.render import Painter, render
+from cartoon_color.render import render
 from cartoon_color.stages.reference import FollowReferences
 
 SQUARE, GROUND, GUESS = (40, 10), (-30, 20), (5, 5)

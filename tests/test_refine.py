@@ -19,10 +19,10 @@ from cartoon_color import checkpoint, cli, color, variants
 from cartoon_color.config import NetworkSettings, RefineSettings
 from cartoon_color.errors import SettingsError, WeightsError
 from cartoon_color.frames import Frame
+from cartoon_color.painter import Painter
 from cartoon_color.regions.felzenszwalb import segment_graph
 from cartoon_color.regions.fill import fill
 from cartoon_color.regions.region_growing import grow_regions
-from cartoon_color.render import Painter
 from cartoon_color.stages.refine import Refine, RefineMembers
 from cartoon_color.streams import chain
 from cartoon_color.variants import Prediction

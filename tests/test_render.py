@@ -20,8 +20,9 @@ from cartoon_color import checkpoint, color, variants
 from cartoon_color.config import EncoderSettings, NetworkSettings, RefineSettings
 from cartoon_color.errors import InputError, OutputError, SettingsError, TruncatedError, WeightsError
 from cartoon_color.frames import Chroma
+from cartoon_color.painter import Painter
 from cartoon_color.palette import Paint, Palette
-from cartoon_color.render import Painter, RenderSummary, output_paths, render
+from cartoon_color.render import RenderSummary, output_paths, render
 from cartoon_color.streams import chain
 from cartoon_color.video import probe, read
 from cartoon_color.video.formats import component, layout

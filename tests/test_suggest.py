@@ -24,8 +24,8 @@ from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import InputError, OutputError, TruncatedError
 from cartoon_color.frames import RGB, Frame, VideoInfo
 from cartoon_color.inspection import SuggestionSummary, suggest
+from cartoon_color.painter import Painter
 from cartoon_color.references import find_frames, read_references
-from cartoon_color.render import Painter
 from cartoon_color.stages.vote import Voted
 from cartoon_color.streams import Stage, batched
 from cartoon_color.video import probe, read

@@ -123,9 +123,10 @@ def render(
     from cartoon_color.corrections import read_corrections
     from cartoon_color.incremental import render_corrected
     from cartoon_color.memory import load_memory
+    from cartoon_color.painter import Painter
     from cartoon_color.palette import load_palette
     from cartoon_color.references import read_references
-    from cartoon_color.render import Painter, RenderSummary, is_folder, output_paths
+    from cartoon_color.render import RenderSummary, is_folder, output_paths
     from cartoon_color.render import render as color_film
 
     outputs = output_paths(films, output)

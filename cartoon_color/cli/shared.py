@@ -17,7 +17,7 @@ from cartoon_color.errors import CartoonColorError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from cartoon_color.render import Painter
+    from cartoon_color.painter import Painter
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
@@ -81,8 +81,8 @@ def default_painter(
 ) -> Painter:
     """What colors as `render` does where nothing else is asked for, from the options of that name."""
     from cartoon_color.checkpoint import choose_weights
+    from cartoon_color.painter import Painter
     from cartoon_color.palette import load_palette
-    from cartoon_color.render import Painter
 
     return Painter(
         choose_weights(weights or [], variant or []),

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from cartoon_color import __version__
-from cartoon_color.render import Painter
+from cartoon_color.painter import Painter
 
 if TYPE_CHECKING:
     from hashlib import _Hash

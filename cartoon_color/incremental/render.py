@@ -17,8 +17,9 @@ from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.incremental.fingerprint import fingerprint, of_painter, programs
 from cartoon_color.incremental.ledger import Ledger, Shot, ledger_path, load_ledger, save_ledger
 from cartoon_color.incremental.plan import find_shots, numbered, plan
+from cartoon_color.painter import Painter
 from cartoon_color.references import Paint
-from cartoon_color.render import READ_AHEAD, Painter, RenderSummary, chroma_planes, made_folder
+from cartoon_color.render import READ_AHEAD, RenderSummary, chroma_planes, made_folder
 from cartoon_color.stages.correct import Correct
 from cartoon_color.streams import chain, prefetched
 from cartoon_color.video import Ending, ShotWriter, coded_shots, digest, probe, read

@@ -22,7 +22,8 @@ from cartoon_color.inspection.picture import draw_shot
 from cartoon_color.inspection.timeline import Timeline
 from cartoon_color.inspection.watch import full_range, watched
 from cartoon_color.inspection.worklist import UNSURE, WORKLIST, ShotRow, to_csv
-from cartoon_color.render import READ_AHEAD, Painter
+from cartoon_color.painter import Painter
+from cartoon_color.render import READ_AHEAD
 from cartoon_color.stages.vote import Voted
 from cartoon_color.streams import prefetched
 from cartoon_color.video import Ending, probe, read

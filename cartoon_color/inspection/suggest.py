@@ -21,7 +21,8 @@ from cartoon_color.files import write_atomically
 from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.inspection.candidates import Candidates, Suggestion
 from cartoon_color.inspection.watch import full_range, watched
-from cartoon_color.render import READ_AHEAD, Painter
+from cartoon_color.painter import Painter
+from cartoon_color.render import READ_AHEAD
 from cartoon_color.stages.motion import stretched
 from cartoon_color.streams import prefetched
 from cartoon_color.video import Ending, paint, probe, read

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cartoon_color import color
 from cartoon_color.frames import Frame, Luma, VideoInfo
-from cartoon_color.render import Painter
+from cartoon_color.painter import Painter
 from cartoon_color.stages.vote import Voted
 from cartoon_color.streams import chain
 
