@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import torch
 
 from cartoon_color import checkpoint
 from cartoon_color.config import RefineSettings, SmoothSettings, Space
@@ -14,7 +16,7 @@ from cartoon_color.errors import SettingsError, WeightsError
 from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.memory import Memory, check_weights
 from cartoon_color.palette import Palette
-from cartoon_color.references import Paint, Reference, find_frames
+from cartoon_color.references import Paint, Reference, find_frames, seen_by_networks
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
 from cartoon_color.stages.motion import SharedMotion
@@ -131,15 +133,16 @@ class Painter:
                 self.say(f"Left out of --ensemble max, which compares histograms: {bare}.")
         if self.memory is not None:
             return [model.describe for model in models]
+        colorizers = [self._guided(model) for model in models]
         if self.decoding == "annealed":
-            return [model.colorize for model in models]
+            return colorizers
         without = [model.variant.name for model in models if model.head.name != "histogram"]
         if without:
             raise WeightsError(
                 f"weights of the variant {without[0]} predict a, b without a histogram, so there is nothing to decode "
                 f"by {self.decoding}; leave --decoding out, or give weights of another variant"
             )
-        return [Decoded(model.colorize, self.decoding) for model in models]
+        return [Decoded(colorizer, self.decoding) for colorizer in colorizers]
 
     @cached_property
     def colorizer(self) -> Colorizer:
@@ -147,6 +150,18 @@ class Painter:
         if len(self.members) == 1:
             return self.members[0]
         return MaxEnsemble(self.members) if self.ensemble == "max" else MeanEnsemble(self.members, space=self.space)
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether a network looks at the references, whatever they show."""
+        return bool(self.references) and any(model.variant.references for model in self.models)
+
+    def _guided(self, model: Model) -> Colorizer:
+        """A model, with the references if it takes them."""
+        if not (self.references and model.variant.references):
+            return model.colorize
+        shown = torch.from_numpy(seen_by_networks(self.references, model.settings.input_size))
+        return partial(model.colorize, references=shown[None].to(self.device))
 
     @property
     def variants(self) -> tuple[str, ...]:

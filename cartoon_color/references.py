@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cartoon_color.color import luma_of_rgb, rgb_to_lab
+from cartoon_color.color import luma_of_rgb, luma_to_lightness, rgb_to_lab
 from cartoon_color.errors import InputError
 from cartoon_color.frames import RGB, Chroma, Frame, VideoInfo
+from cartoon_color.scaling import squeeze
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Of the pictures that are taken from a folder."""
@@ -50,6 +51,8 @@ class Reference:
     paint: Paint
     size: tuple[int, int]
     """Width and height of the picture."""
+    luma: NDArray[np.uint8]
+    """(H, W), of BT.601, full range."""
     thumbnail: NDArray[np.float32]
     """(48, 64), its luma in codes; 0 where it isn't opaque."""
     opaque: NDArray[np.bool_]
@@ -74,6 +77,21 @@ def read_references(paths: Sequence[Path]) -> list[Reference]:
         else:
             files[path] = None
     return [_read(path) for path in files]
+
+
+def seen_by_networks(references: Sequence[Reference], size: int) -> NDArray[np.float32]:
+    """Pictures for a network that takes references: (R, 4, size, size), L* of the gray picture, a, b and opacity."""
+    pictures = [
+        np.dstack(
+            [
+                luma_to_lightness(squeeze(reference.luma, size), 8, "full"),
+                squeeze(reference.paint.chroma, size),
+                squeeze(reference.paint.opacity, size),
+            ]
+        )
+        for reference in references
+    ]
+    return np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32)
 
 
 def find_frames(
@@ -101,7 +119,7 @@ def find_frames(
     for reference, values in zip(shaped, found, strict=True):
         index = _likest(values, reference.number)
         if index is None:
-            say(f"Warning: {reference.path} shows no frame of {info.path}, so it is left out.")
+            say(f"Warning: {reference.path} shows no frame of {info.path}, so no shot follows it.")
             continue
         if index in placed:
             say(f"Warning: {placed[index].path} and {reference.path} show the same frame {index}; the latter counts.")
@@ -110,7 +128,7 @@ def find_frames(
         if reference not in shaped:
             say(
                 f"Warning: {reference.path} ({reference.size[0]}x{reference.size[1]}) has not the shape of {info.path} "
-                f"({info.width}x{info.height}), so it is left out."
+                f"({info.width}x{info.height}), so no shot follows it."
             )
     return {index: reference.paint for index, reference in placed.items()}
 
@@ -135,11 +153,13 @@ def _read(path: Path) -> Reference:
         raise InputError(f"the reference {path} has no color; give a colored copy of a frame of the film")
     opaque = cv2.resize(opacity, _THUMBNAIL, interpolation=cv2.INTER_AREA) > 0.5
     number = re.search(r"(\d+)$", path.stem)
+    luma = luma_of_rgb(rgb, "bt601")
     return Reference(
         path,
         Paint(chroma, opacity),
         (rgb.shape[1], rgb.shape[0]),
-        _thumbnail(luma_of_rgb(rgb, "bt601")),
+        luma,
+        _thumbnail(luma),
         opaque,
         int(number[1]) if number else None,
     )

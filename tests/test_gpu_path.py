@@ -23,6 +23,7 @@ from pipelines import train_all
 PLACES = {"out": "runs", "manifest": "manifest.toml", "dataset": "dataset"}
 TRAINED = [
     "compact",
+    "reference-cnn",
     *("plain", "plain-no-rebalance", "plain-dropout", "plain-l2", "residual", "residual-no-rebalance"),
 ]
 
@@ -36,7 +37,8 @@ def test_an_update_stays_on_its_device(name: str) -> None:
     lightness, ab = torch.rand(2, 1, 64, 64), torch.rand(2, 2, 16, 16)
     seen = lightness.to(meta, memory_format=torch.channels_last)
     assert seen.stride() == (64 * 64, 1, 64, 1)
-    loss = model.loss(model(seen), ab.to(meta))
+    references = torch.rand(2, 1, 4, 64, 64).to(meta) if model.variant.references else None
+    loss = model.loss(model(seen, references), ab.to(meta))
     assert loss.device == meta
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

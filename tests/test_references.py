@@ -197,7 +197,7 @@ def test_the_number_decides_between_frames_that_look_alike(tmp_path: Path) -> No
 def test_a_reference_of_another_film_is_told_and_left_out(tmp_path: Path) -> None:
     told: list[str] = []
     assert found([write(tmp_path / "other.png", picture(7))], told, turned=True) == {}
-    assert told == [f"Warning: {tmp_path / 'other.png'} shows no frame of film.mkv, so it is left out."]
+    assert told == [f"Warning: {tmp_path / 'other.png'} shows no frame of film.mkv, so no shot follows it."]
 
 
 def test_a_picture_of_another_shape_is_told_and_left_out(tmp_path: Path) -> None:
@@ -266,4 +266,4 @@ def test_a_reference_colors_a_film_and_a_foreign_one_changes_nothing(tmp_path: P
     np.testing.assert_array_equal(chroma["own"][:, 0], chroma["none"][:, 0])
     assert (chroma["none"][:, 2].mean(axis=(1, 2)) > 150).all()  # what the network makes of it is red
     assert (chroma["own"][:, 2].mean(axis=(1, 2)) < 125).all()
-    assert told == [f"Warning: {foreign} shows no frame of {film}, so it is left out."]
+    assert told == [f"Warning: {foreign} shows no frame of {film}, so no shot follows it."]

@@ -219,7 +219,8 @@ def test_variant_smoke(name: str) -> None:
     model = variants.build(name, SMALL)
     assert (model.variant.name, model.settings) == (name, SMALL)
     lightness = 100 * torch.rand(2, 1, 64, 96)
-    output = model(lightness)
+    references = torch.rand(2, 1, 4, 40, 40) * torch.tensor([100, 80, 80, 1])[:, None, None]
+    output = model(lightness, references if model.variant.references else None)
     assert output.shape == (2, model.head.channels, 16, 24)
     ab = 60 * torch.rand(2, 2, 16, 24) - 30
     loss = model.loss(output, ab)

@@ -51,7 +51,7 @@ def example(rgb: RGB, luma: NDArray[np.float32] | None) -> tuple[Tensor, Tensor]
     )
 
 
-class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
+class TrainingPictures(Dataset[tuple[Tensor, ...]]):
     """Random views of extracted pictures.
 
     With `film`, as a black-and-white film might show them: a square cut of 5/8 to all of the picture, scaled to `crop`,
@@ -73,9 +73,13 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
         rng = np.random.default_rng((self.seed, self.epoch, item))
-        rgb = read_picture(self.pictures[item % len(self.pictures)])
+        return example(*self.view(self.pictures[item % len(self.pictures)], rng))
+
+    def view(self, picture: Path, rng: np.random.Generator) -> tuple[RGB, NDArray[np.float32] | None]:
+        """A random view of a picture, (crop, crop, 3), and its gray; None as `example` takes it."""
+        rgb = read_picture(picture)
         side = min(rgb.shape[:2])
         side = int(rng.integers(side * 5 // 8, side + 1)) if self.views == "film" else min(side, self.crop)
         top, left = (int(rng.integers(0, size - side + 1)) for size in rgb.shape[:2])
@@ -83,7 +87,7 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
         rgb = squeeze(rgb, self.crop)
         if rng.random() < 0.5:
             rgb = np.ascontiguousarray(rgb[:, ::-1])
-        return example(rgb, _black_and_white(rgb, rng) if self.views == "film" else None)
+        return rgb, _black_and_white(rgb, rng) if self.views == "film" else None
 
 
 def _black_and_white(rgb: RGB, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -40,9 +40,10 @@ def programs() -> tuple[str, ...]:
 
 
 def of_painter(painter: Painter) -> str:
-    """A checksum of all that a painter was made with, but its references."""
+    """A checksum of all that a painter was made with; of its references only if a network looks at them."""
     names = [name for name in inspect.signature(Painter).parameters if name not in _APART]
-    return fingerprint({name: getattr(painter, name) for name in names}, str(painter.dtype))
+    shown = painter.references if painter.is_guided else ()
+    return fingerprint({name: getattr(painter, name) for name in names}, shown, str(painter.dtype))
 
 
 def _add(total: _Hash, value: Any) -> None:

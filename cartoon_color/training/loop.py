@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from cartoon_color import __version__, checkpoint, variants
 from cartoon_color.config import NetworkSettings, TrainingSettings
 from cartoon_color.dataset.loader import TrainingPictures
+from cartoon_color.dataset.pairs import PairedPictures
 from cartoon_color.dataset.prior import color_prior
 from cartoon_color.device import DeviceName, choose_device, fast_dtype
 from cartoon_color.errors import OutputError, SettingsError, WeightsError
@@ -120,7 +121,8 @@ class _Run:
         self.datasets, self.settings, self.where, self.processes = datasets, settings, where, processes
         self.deadline = None if minutes is None else time.monotonic() + 60 * minutes
         self.pictures, self.held_out = find_pictures(datasets)
-        self.views = TrainingPictures(self.pictures, settings.crop, settings.seed, settings.views)
+        kind = PairedPictures if variants.find(variant).references else TrainingPictures
+        self.views = kind(self.pictures, settings.crop, settings.seed, settings.views)
         self.counts = [len(list(film)) for _, film in groupby(self.pictures, key=lambda picture: picture.parent)]
         self.dtype = fast_dtype(where)
         each = settings.batch * settings.accumulate * processes.count
@@ -215,7 +217,7 @@ class _Run:
             return False
         return self.processes.mean(float(time.monotonic() > self.deadline)) > 0
 
-    def _batches(self, epoch: int, update: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, epoch: int, update: int, processes: Processes) -> Iterator[tuple[Tensor, ...]]:
         """Batches of one epoch, from one of its updates on."""
         settings = self.settings
         self.views.epoch = epoch
@@ -247,7 +249,7 @@ class _Run:
             shown = [self.pictures[item] for item in sorted(item % len(self.pictures) for item in order)]
             self.model.prior.copy_(torch.from_numpy(color_prior(shown)))
 
-    def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
+    def _step(self, batches: Iterator[tuple[Tensor, ...]]) -> float:
         """One update; its loss."""
         losses = []
         # Known from the number of the update, so that dropout goes on exactly, and differs between processes.
@@ -258,10 +260,11 @@ class _Run:
             group["lr"] = learning_rate(self.settings, self.update, self.updates)
         self.optimizer.zero_grad(set_to_none=True)
         for _ in range(self.settings.accumulate):
-            lightness, ab = next(batches)
+            lightness, ab, *references = next(batches)
+            shown = [each.to(self.where, non_blocking=True) for each in references]
             seen = lightness.to(self.where, memory_format=torch.channels_last, non_blocking=True)
             with torch.autocast(self.where.type, self.dtype, enabled=self.dtype != torch.float32):
-                output = self.model(seen)
+                output = self.model(seen, *shown)
             loss = self.model.loss(output, ab.to(self.where, non_blocking=True)) / self.settings.accumulate
             torch.autograd.backward(loss)
             losses.append(loss.detach())

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import SettingsError
-from cartoon_color.variants import compact, plain, residual, vgg
+from cartoon_color.variants import compact, plain, reference_cnn, residual, vgg
 from cartoon_color.variants.base import Colorizer, Model, Prediction, Variant
 
 VARIANTS: dict[str, Variant] = {
-    variant.name: variant for variant in (compact.VARIANT, *plain.VARIANTS, *residual.VARIANTS, vgg.VARIANT)
+    variant.name: variant
+    for variant in (compact.VARIANT, reference_cnn.VARIANT, *plain.VARIANTS, *residual.VARIANTS, vgg.VARIANT)
 }
 
 __all__ = ["VARIANTS", "Colorizer", "Model", "Prediction", "Variant", "build", "find"]

@@ -80,6 +80,9 @@ class Variant:
     """Sets the first weights, given some training batches of lightness (N, 1, H, W); None keeps PyTorch's."""
     described: tuple[str, str] | None = None
     """The layers of the network that tell regions and whole drawings apart; None if none was found good for that."""
+    references: bool = False
+    """Whether the network takes references as well, (N or 1, R, 4, h, w) float32, any number and size of them: L*, a, b
+    and opacity 0..1."""
     load_frozen: Callable[[nn.Module, Path], None] | None = None
     """Reads the weights of the network's layers that are never trained from a file; None without such layers."""
 
@@ -99,18 +102,20 @@ class Model(nn.Module):
         bins = len(color.AB_BINS)
         self.register_buffer("prior", torch.full((bins,), 1 / bins) if variant.rebalance else None)
 
-    def forward(self, lightness: Tensor) -> Tensor:
-        """The head's raw input: (N, 1, H, W) L* 0..100 to (N, channels, H / 4, W / 4)."""
-        output: Tensor = self.network(lightness * 0.01)
+    def forward(self, lightness: Tensor, references: Tensor | None = None) -> Tensor:
+        """The head's raw input: (N, 1, H, W) L* 0..100 to (N, channels, H / 4, W / 4); see `Variant.references`."""
+        given = () if references is None else (references,)
+        output: Tensor = self.network(lightness * 0.01, *given)
         return output
 
     def loss(self, output: Tensor, ab: Tensor) -> Tensor:
         """Mean training loss of what `forward` gave against the true ab (N, 2, h, w)."""
         return self.head.loss(output.float(), ab, self.prior)
 
-    def colorize(self, lightness: Tensor) -> Prediction:
-        """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction at a quarter of the size."""
-        return self.head.predict(self(lightness).float())
+    def colorize(self, lightness: Tensor, references: Tensor | None = None) -> Prediction:
+        """Color pictures: (N, 1, H, W) float32 L* 0..100 to a Prediction at a quarter of the size; by references, of
+        each picture or of all, if the variant takes them."""
+        return self.head.predict(self(lightness, references).float())
 
     def describe(self, lightness: Tensor) -> Prediction:
         """Color pictures as `colorize` does, and tell what the network sees in them: the features of one layer, and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -42,7 +43,8 @@ class CompactNetwork(nn.Module):
 
     def __init__(self, settings: NetworkSettings, out: int) -> None:
         super().__init__()
-        half, *sizes = (max(8, round(channels * settings.width / 8) * 8) for channels in _CHANNELS)
+        half, *self.sizes = (max(8, round(channels * settings.width / 8) * 8) for channels in _CHANNELS)
+        sizes = self.sizes
         self.stem = nn.Sequential(_conv(1, half, 2), _conv(half, sizes[0], 2), _Residual(sizes[0]))
         self.down = nn.ModuleList(
             nn.Sequential(_conv(before, after, 2), _Residual(after)) for before, after in pairwise(sizes)
@@ -61,16 +63,27 @@ class CompactNetwork(nn.Module):
 
     def forward(self, lightness: Tensor) -> Tensor:
         """(N, 1, H, W) lightness / 100 to (N, out, H / 4, W / 4), rounded up."""
-        features = self.stem(lightness - 0.5)
-        skips = []
+        return self.decode(self.encode(lightness))
+
+    def encode(self, lightness: Tensor) -> list[Tensor]:
+        """(N, 1, H, W) lightness / 100 to features at 1/4, 1/8, 1/16 and 1/32 of the size, rounded up."""
+        levels = [self.stem(lightness - 0.5)]
         for stage in self.down:
-            skips.append(features)
-            features = stage(features)
-        features = self.middle(features)
+            levels.append(stage(levels[-1]))
+        return levels
+
+    def decode(self, levels: Sequence[Tensor], told: Tensor | None = None) -> Tensor:
+        """What `encode` gave to (N, out, H / 4, W / 4); what is told, (N, 2 * sizes[0], h, w), is added before the
+        last layer."""
+        *skips, deepest = levels
+        features = self.middle(deepest)
         for across, up, skip in zip(self.across, self.up, reversed(skips), strict=True):
             wider = functional.interpolate(across(features), size=skip.shape[2:], mode="bilinear")
             features = up(wider + skip)
-        output: Tensor = self.predict(self.last(features))
+        features = self.last(features)
+        if told is not None:
+            features = features + functional.interpolate(told, size=features.shape[2:], mode="bilinear")
+        output: Tensor = self.predict(features)
         return output
 
 
