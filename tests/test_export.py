@@ -31,7 +31,7 @@ def weights(name: str, folder: Path) -> checkpoint.Checkpoint:
     return checkpoint.load(folder / "weights.safetensors")
 
 
-@pytest.mark.parametrize("name", ["compact", "plain", "plain-l2", "residual"])
+@pytest.mark.parametrize("name", ["compact", "reference-cnn", "plain", "plain-l2", "residual"])
 def test_onnx_gives_what_torch_gives(name: str, tmp_path: Path) -> None:
     loaded = weights(name, tmp_path)
     told = export.export_onnx(loaded, tmp_path / "graph.onnx")
@@ -76,6 +76,14 @@ def test_the_default_by_the_command(tmp_path: Path) -> None:
     again = CliRunner().invoke(cli.app, ["export", "default", "--out", str(out)])
     assert isinstance(again.exception, OutputError)
     assert "add --overwrite" in str(again.exception)
+
+
+def test_references_stay_outside(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    checkpoint.save(variants.build("reference-cnn", NetworkSettings(width=0.1, input_size=64)), path, {})
+    done = CliRunner().invoke(cli.app, ["export", str(path), "--out", str(tmp_path / "graph.onnx")])
+    assert done.exit_code == 0
+    assert "reference-cnn takes no references" in done.stderr
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ def export(
 
     It takes `lightness` (N, 1, H, W) float32, L* from 0 to 100, and gives `ab` (N, 2, h, w), CIELAB a and b at a
     quarter of the size; from networks over ab bins `logits` (N, 313, h, w), too. Sizes may be any; the network knows
-    pictures of `input_size`, which the file's metadata tells, as it does variant, licenses and training.
+    pictures of `input_size`, which the file's metadata tells, as it does variant, licenses and training. References, of
+    networks that look at them, don't go into the graph.
 
     Example:
 
@@ -35,6 +36,9 @@ def export(
     from cartoon_color.export import export_onnx
 
     path = checkpoint.default_weights() if weights == "default" else Path(weights)
-    difference = export_onnx(checkpoint.load(path), out)
+    loaded = checkpoint.load(path)
+    difference = export_onnx(loaded, out)
+    if loaded.model.variant.references:
+        say(f"The graph of the variant {loaded.model.variant.name} takes no references: it colors as without any.")
     say(f"ONNX Runtime differs from PyTorch by {difference:.1e} at most.")
     print_out(str(out))

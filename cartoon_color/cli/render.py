@@ -78,7 +78,8 @@ def render(
         typer.Option(
             help="A colored copy of a frame, or a folder of them: its colors are followed through the frame's shot. It "
             "is found by its luma; a number at the end of its name (from 0) decides between frames that look alike. "
-            "What is transparent in it says nothing. May be repeated."
+            "What is transparent in it says nothing. Weights of reference-cnn look at it in all shots, whatever it "
+            "shows. May be repeated."
         ),
     ] = None,
     corrections: Annotated[
