@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from cartoon_color.config import EncoderSettings, NetworkSettings
 from cartoon_color.corrections import Correction, read_corrections
 from cartoon_color.errors import CartoonColorError, InputError, OutputError, SettingsError
 from cartoon_color.frames import Frame
+from cartoon_color.incremental import plan as planning
 from cartoon_color.incremental import render_corrected
 from cartoon_color.incremental.ledger import ledger_path, load_ledger
 from cartoon_color.incremental.plan import find_shots
@@ -33,6 +35,8 @@ from cartoon_color.palette import Paint, Palette
 from cartoon_color.references import Paint as ReferencePaint
 from cartoon_color.regions.lookalikes import Tracks, describe, find_look_alikes
 from cartoon_color.stages.correct import Correct
+from cartoon_color.stages.follow import Followed, FollowRegions
+from cartoon_color.stages.motion import Gray
 from cartoon_color.video import ShotWriter, probe, read
 
 LOSSLESS = EncoderSettings(codec="ffv1", pixel_format="yuv444p")
@@ -155,6 +159,28 @@ def test_a_region_has_its_color_along_its_track(tmp_path: Path, painter: Painter
     np.testing.assert_array_equal(after[10:20], before[10:20])
     own = "correction 1 (frame 4, point 48, 54, #b05848): its track in shot 0, frames 0-9"
     assert said == [own + ("; look-alikes: 1 in shot 2 (20-29)." if look_alikes else ".")]
+
+
+def test_a_correction_is_of_the_track_that_is_painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slips(FollowRegions):
+        """At frame 4, links the square to the disk's track."""
+
+        def __call__(self, frame: Frame, last: Gray | None) -> Followed:
+            found = super().__call__(frame, last)
+            if frame.index != 4 or found.regions is None:
+                return found
+            links = found.tracks.copy()
+            links[found.regions.labels[54, 48]] = links[found.regions.labels[90, 125]]
+            return replace(found, tracks=links)
+
+    monkeypatch.setattr(planning, "FollowRegions", Slips)
+    info = probe(film(tmp_path / "film.mkv", (0,)))
+    made = planning.plan([correction(look_alikes=False)], find_shots(read(info), info), info, read(info))
+    gray = (frame.with_(chroma=np.zeros((*SIZE, 2), np.float32)) for frame in read(info))
+    painted = list(Correct(made.colors, bit_depth=info.bit_depth, color_range=info.color_range)(gray))[4].chroma
+    assert painted is not None
+    np.testing.assert_allclose(painted[54, 48], RED_AB, atol=0.01)
+    np.testing.assert_array_equal(painted[90, 125], 0)
 
 
 @pytest.mark.parametrize(

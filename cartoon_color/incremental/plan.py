@@ -147,7 +147,8 @@ class _Survey:
         if not found.regions.inner[y, x]:
             self.problems.append(f"{correction}: the point is on a line or an edge; choose one inside of a region")
             return
-        self.places[correction.number] = shot, int(found.tracks[found.regions.labels[y, x]])
+        # Pixels are painted by the track they hold, whatever their region is linked to in this drawing.
+        self.places[correction.number] = shot, int(found.held[y, x])
 
 
 def _directly(
