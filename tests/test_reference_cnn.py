@@ -154,7 +154,7 @@ def test_color_follows_a_reference_and_what_is_unrelated_is_ignored() -> None:
     rng = np.random.default_rng(0)
     model = variants.build("reference-cnn", SMALL).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
-    for _ in range(100):
+    for _ in range(90):
         lightness, ab, related, unrelated = batch(8, rng)
         shown = torch.where(torch.from_numpy(rng.random((8, 1, 1, 1, 1)) < 0.7), related, unrelated)
         loss = model.loss(model(lightness, shown), ab)
@@ -169,7 +169,7 @@ def test_color_follows_a_reference_and_what_is_unrelated_is_ignored() -> None:
             return float((model.colorize(lightness, shown).ab - ab).square().mean()) ** 0.5
 
     alone, told, misled = error(None), error(related), error(unrelated)
-    assert told < 0.65 * alone
+    assert told < 0.75 * alone
     assert misled < 1.15 * alone
     assert error(torch.cat([related, unrelated], dim=1)) < 0.9 * alone
 
