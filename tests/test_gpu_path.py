@@ -23,8 +23,8 @@ from pipelines import train_all
 PLACES = {"out": "runs", "manifest": "manifest.toml", "dataset": "dataset"}
 TRAINED = [
     "compact",
-    "reference-cnn",
     *("plain", "plain-no-rebalance", "plain-dropout", "plain-l2", "residual", "residual-no-rebalance"),
+    "reference-cnn",
 ]
 
 

@@ -13,7 +13,7 @@ from cartoon_color.variants.base import Colorizer, Model, Prediction, Variant
 
 VARIANTS: dict[str, Variant] = {
     variant.name: variant
-    for variant in (compact.VARIANT, reference_cnn.VARIANT, *plain.VARIANTS, *residual.VARIANTS, vgg.VARIANT)
+    for variant in (compact.VARIANT, *plain.VARIANTS, *residual.VARIANTS, reference_cnn.VARIANT, vgg.VARIANT)
 }
 
 __all__ = ["VARIANTS", "Colorizer", "Model", "Prediction", "Variant", "build", "find"]
