@@ -1,4 +1,4 @@
-"""On real footage: `pytest -m film --films FOLDER -n 0`, with the films that datasets/ names."""
+"""On real footage: `pytest -m film --films FOLDER -n 0`, with the films that datasets/default.toml names."""
 
 from __future__ import annotations
 
