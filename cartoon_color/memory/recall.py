@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from cartoon_color.color import AB_BINS, Float, encode_bins
 from cartoon_color.memory.likeness import (
@@ -20,6 +20,9 @@ from cartoon_color.memory.likeness import (
     scale_of,
     unit,
 )
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -122,6 +125,8 @@ class Memory:
     @cached_property
     def _bins(self) -> csr_array:
         """(N, 313), the soft encoding of the paints."""
+        from scipy.sparse import csr_array  # every film that is rendered loads this module, few have a memory
+
         index, weight = encode_bins(self.entries.paint)
         starts = np.arange(len(index) + 1) * index.shape[1]
         return csr_array((weight.ravel(), index.ravel(), starts), shape=(len(index), len(AB_BINS)))
