@@ -64,6 +64,7 @@ def test_a_figure_lies_where_it_is_opaque():
     """Wherever it is put, the part inside the picture is all red, what is under it stays."""
     figure = np.zeros((40, 60, 4), np.uint8)
     figure[:, 30:] = (255, 0, 0, 255)
+    shown = 0
     for seed in range(40):
         picture = np.full((256, 256, 3), 0.5, np.float32)
         compose_drawings.put(picture, figure, np.random.default_rng(seed))
@@ -72,7 +73,9 @@ def test_a_figure_lies_where_it_is_opaque():
         assert (red | same).mean() > 0.98  # but for edges
         rows, columns = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
         if len(rows):
+            shown += 1
             assert red[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean() > 0.98
+    assert shown > 20  # only some have their opaque half outside
 
 
 def test_compositions_are_known_from_seeds_and_differ(drawings):
