@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from cartoon_color.files import write_atomically
 from cartoon_color.regions.lookalikes import Tracks
 
-_FIELDS = ("number", "first", "last", "features", "known")
+_FIELDS = tuple(each.name for each in fields(Tracks))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ class Entries:
         return Entries(*(getattr(self, name)[rows] for name in FIELDS))
 
 
-FIELDS = ("features", "lightness", "paint", "weight", "episode", "shot")
+FIELDS = tuple(each.name for each in fields(Entries))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
