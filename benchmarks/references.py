@@ -127,6 +127,8 @@ def main(words: Sequence[str] | None = None) -> None:
     given = parser.parse_args(words)
     info = probe(given.film)
     painter = Painter([given.weights])
+    if any(model.variant.references for model in painter.models):
+        parser.error(f"the network of {given.weights} looks at references itself, so it can't run once for all of them")
     started = time.monotonic()
     frames, suggested = voted(painter, info, max(NUMBERS))
     seconds = {"network and votes": round(time.monotonic() - started, 1)}
