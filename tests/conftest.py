@@ -36,6 +36,20 @@ def films(request: pytest.FixtureRequest) -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network that has learned nothing."""
+    import torch
+
+    from cartoon_color import checkpoint, variants
+    from cartoon_color.config import NetworkSettings
+
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    torch.manual_seed(0)
+    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), path, {})
+    return path
+
+
 @pytest.fixture(autouse=True)
 def _no_logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield

@@ -13,15 +13,13 @@ import cv2
 import films
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 from skimage.measure import regionprops
 from typer.testing import CliRunner
 
-from cartoon_color import checkpoint, variants
 from cartoon_color.cli import app
-from cartoon_color.config import EncoderSettings, NetworkSettings
+from cartoon_color.config import EncoderSettings
 from cartoon_color.corrections import Correction, read_corrections
 from cartoon_color.errors import CartoonColorError, InputError, OutputError, SettingsError
 from cartoon_color.frames import Frame
@@ -80,14 +78,6 @@ def film(path: Path, shots: tuple[int, ...] = (0, 1, 2), **more: Any) -> Path:
                 yield frame
 
     return films.make(path, pictures(), color_range=2, **more)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    torch.manual_seed(0)
-    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), path, {})
-    return path
 
 
 @pytest.fixture(scope="module")

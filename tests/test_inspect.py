@@ -14,14 +14,12 @@ import cv2
 import films
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 from typer.testing import CliRunner
 
-from cartoon_color import checkpoint, cli, variants
+from cartoon_color import cli
 from cartoon_color.compare import STRIP
-from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import InputError, OutputError, TruncatedError
 from cartoon_color.frames import RGB, Frame, VideoInfo
 from cartoon_color.inspection import ShotRow, inspect
@@ -56,14 +54,6 @@ def make(path: Path, drawings: Iterable[NDArray[np.uint8]]) -> Path:
         films.fill(picture, 0, codes)
         pictures.append(picture)
     return films.make(path, pictures, pts=[1000 + 40 * number for number in range(len(pictures))])
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    torch.manual_seed(0)
-    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), path, {})
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,11 @@ import cv2
 import films
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 from typer.testing import CliRunner
 
-from cartoon_color import checkpoint, cli, variants
-from cartoon_color.config import NetworkSettings
+from cartoon_color import cli
 from cartoon_color.errors import InputError, OutputError, TruncatedError
 from cartoon_color.frames import RGB, Frame, VideoInfo
 from cartoon_color.inspection import SuggestionSummary, suggest
@@ -252,14 +250,6 @@ def test_painted_pictures_are_not_lost(tmp_path: Path) -> None:
     suggest([tmp_path / "film.mkv"], out, cast(Painter, Told(film=BY_HAND)), overwrite=True)
     assert picture(painted).shape == (48, 64, 3)
     assert other.read_bytes() == b"mine, too"
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    torch.manual_seed(0)
-    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), path, {})
-    return path
 
 
 def test_bad_input_leaves_nothing(tmp_path: Path, weights: Path) -> None:
