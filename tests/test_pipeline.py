@@ -41,7 +41,7 @@ FRAMES, EVERY = 48, 8
 SMALL = {
     "toyshow": {"seconds": 2},
     "train": {"width": 0.05, "epochs": 1, "batch": 8, "accumulate": 1, "crop": 48, "workers": 0},
-    "render": {"preset": "ultrafast"},
+    "render": {"preset": "ultrafast", "smooth": "none"},
     "evaluate": {"size": "88x66", "every": EVERY},
     "transfer": {"images": 1},
 }
