@@ -29,6 +29,7 @@ from cartoon_color.variants.decoding import Decoded, Decoding
 from cartoon_color.variants.ensemble import MaxEnsemble, MeanEnsemble
 
 if TYPE_CHECKING:
+    from cartoon_color.stages.pictures import Pictures
     from cartoon_color.stages.vote import Voted
 
 Smoothing = Literal["none", "flow", "tracks"]
@@ -168,9 +169,24 @@ class Painter:
         """Names, one for each of the weights."""
         return tuple(model.variant.name for model in self.models)
 
+    @cached_property
+    def pictures(self) -> Pictures | None:
+        """Where the references' regions are looked for, whatever the references show; None if no network's colors are
+        to be changed by them in all shots."""
+        if not self.references or self.smooth != "tracks" or self.is_guided:
+            return None
+        from cartoon_color.stages.pictures import Pictures  # Numba takes half a second
+
+        return Pictures(self.references, self.say or (lambda sentence: None))
+
     def find_references(self, info: VideoInfo, frames: Iterator[Frame]) -> Mapping[int, Paint]:
         """What the references paint, by frame, found in a pass over the film's `frames`."""
-        return find_frames(self.references, info, frames, self.say or (lambda sentence: None))
+        otherwise = "it changes nothing, since only --smooth tracks takes paints from such a picture"
+        if self.is_guided:
+            otherwise = "the network looks at it all the same"
+        elif self.pictures is not None:
+            otherwise = "its paints are taken where regions are found again"
+        return find_frames(self.references, info, frames, self.say or (lambda sentence: None), otherwise)
 
     def stages(
         self,
@@ -205,6 +221,7 @@ class Painter:
                 Vote(
                     self.palette,
                     self.memory,
+                    self.pictures,
                     bit_depth=info.bit_depth,
                     color_range=info.color_range,
                     shared=shared,

@@ -1,4 +1,4 @@
-"""References: colored pictures of frames of a film, and which frames they show."""
+"""References: colored pictures that the user gives, and which frames of a film they show, if any."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Paint:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reference:
-    """A colored picture of a frame."""
+    """A colored picture."""
 
     path: Path
     paint: Paint
@@ -95,7 +95,11 @@ def seen_by_networks(references: Sequence[Reference], size: int) -> NDArray[np.f
 
 
 def find_frames(
-    references: Sequence[Reference], info: VideoInfo, frames: Iterator[Frame], say: Callable[[str], None]
+    references: Sequence[Reference],
+    info: VideoInfo,
+    frames: Iterator[Frame],
+    say: Callable[[str], None],
+    otherwise: str = "it changes nothing",
 ) -> Mapping[int, Paint]:
     """What each reference paints, by the index of the frame that it shows.
 
@@ -107,6 +111,7 @@ def find_frames(
         info: Of the film.
         frames: All of the film; a pass over their luma.
         say: Takes a sentence.
+        otherwise: What becomes of pictures that show no frame, as the end of a sentence.
     """
     shaped = [reference for reference in references if _has_shape(reference, info)]
     wanted = [_normalized(reference.thumbnail[reference.opaque]) for reference in shaped]
@@ -116,20 +121,18 @@ def find_frames(
         for reference, luma, values in zip(shaped, wanted, found, strict=True):
             values.append(float(luma @ _normalized(thumbnail[reference.opaque])))
     placed: dict[int, Reference] = {}
+    foreign = set(references) - set(shaped)
     for reference, values in zip(shaped, found, strict=True):
         index = _likest(values, reference.number)
         if index is None:
-            say(f"Warning: {reference.path} shows no frame of {info.path}, so no shot follows it.")
+            foreign.add(reference)
             continue
         if index in placed:
             say(f"Warning: {placed[index].path} and {reference.path} show the same frame {index}; the latter counts.")
         placed[index] = reference
     for reference in references:
-        if reference not in shaped:
-            say(
-                f"Warning: {reference.path} ({reference.size[0]}x{reference.size[1]}) has not the shape of {info.path} "
-                f"({info.width}x{info.height}), so no shot follows it."
-            )
+        if reference in foreign:
+            say(f"{reference.path} shows no frame of {info.path}; {otherwise}.")
     return {index: reference.paint for index, reference in placed.items()}
 
 
@@ -150,7 +153,7 @@ def _read(path: Path) -> Reference:
     chroma = np.ascontiguousarray(rgb_to_lab(rgb)[..., 1:])
     colored = np.hypot(chroma[..., 0], chroma[..., 1]) > COLORLESS
     if channels < 3 or not opacity.any() or colored[opacity > 0].mean() < COLORED:
-        raise InputError(f"the reference {path} has no color; give a colored copy of a frame of the film")
+        raise InputError(f"the reference {path} has no color, or is transparent all over; give a colored picture")
     opaque = cv2.resize(opacity, _THUMBNAIL, interpolation=cv2.INTER_AREA) > 0.5
     number = re.search(r"(\d+)$", path.stem)
     luma = luma_of_rgb(rgb, "bt601")

@@ -207,14 +207,15 @@ def test_a_rerun_renders_only_what_changes(
 
 def test_references_and_settings_change_shots_too(tmp_path: Path, painter: Painter, weights: Path) -> None:
     source, target = film(tmp_path / "film.mkv"), tmp_path / "copy.mkv"
-    run(source, target, painter, [])
 
     class Referring(Painter):
         def find_references(self, info: Any, frames: Any) -> dict[int, ReferencePaint]:
             return {14: ReferencePaint(np.full((12, 16, 2), 30, np.float32), np.ones((12, 16), np.float32))}
 
+    plain = Painter([weights], smooth="flow", device="cpu")
+    assert run(source, target, plain, [])[0].drawings == 3 * LENGTH
     before = contents(target)
-    referring = Referring([weights], references=[None], device="cpu")  # type: ignore[list-item]
+    referring = Referring([weights], references=[None], smooth="flow", device="cpu")  # type: ignore[list-item]
     assert run(source, target, referring, [])[0].drawings == LENGTH
     after = contents(target)
     assert [one == other for one, other in zip(before, after, strict=True)] == [True] * 10 + [False] * 10 + [True] * 10

@@ -23,6 +23,7 @@ from cartoon_color.painter import Painter
 from cartoon_color.references import Paint, find_frames, read_references
 from cartoon_color.render import render
 from cartoon_color.stages.reference import FollowReferences
+from cartoon_color.video import probe
 
 SQUARE, GROUND, GUESS = (40, 10), (-30, 20), (5, 5)
 
@@ -197,13 +198,13 @@ def test_the_number_decides_between_frames_that_look_alike(tmp_path: Path) -> No
 def test_a_reference_of_another_film_is_told_and_left_out(tmp_path: Path) -> None:
     told: list[str] = []
     assert found([write(tmp_path / "other.png", picture(7))], told, turned=True) == {}
-    assert told == [f"Warning: {tmp_path / 'other.png'} shows no frame of film.mkv, so no shot follows it."]
+    assert told == [f"{tmp_path / 'other.png'} shows no frame of film.mkv; it changes nothing."]
 
 
 def test_a_picture_of_another_shape_is_told_and_left_out(tmp_path: Path) -> None:
     told: list[str] = []
     assert found([write(tmp_path / "wide.png", cv2.resize(picture(7), (256, 96)))], told) == {}
-    assert "wide.png (256x96) has not the shape of film.mkv (128x96)" in told[0]
+    assert told == [f"{tmp_path / 'wide.png'} shows no frame of film.mkv; it changes nothing."]
 
 
 def test_of_two_references_for_a_frame_the_latter_counts(tmp_path: Path) -> None:
@@ -225,9 +226,10 @@ def test_sixteen_bits_and_transparency(tmp_path: Path) -> None:
     np.testing.assert_allclose(paint.chroma, rgb_to_lab(picture(7)[..., ::-1])[..., 1:], atol=1e-3)
 
 
-def test_gray_exception(tmp_path: Path) -> None:
-    for name, pixels in (("one.png", luma(0)), ("three.png", cv2.merge([luma(0)] * 3))):
-        with pytest.raises(InputError, match=f"{name} has no color; give a colored copy"):
+def test_gray_and_transparent_exceptions(tmp_path: Path) -> None:
+    clear = np.dstack([picture(0), np.zeros(SIZE, np.uint8)])
+    for name, pixels in (("one.png", luma(0)), ("three.png", cv2.merge([luma(0)] * 3)), ("clear.png", clear)):
+        with pytest.raises(InputError, match=f"{name} has no color, or is transparent all over"):
             read_references([write(tmp_path / name, pixels)])
 
 
@@ -266,4 +268,12 @@ def test_a_reference_colors_a_film_and_a_foreign_one_changes_nothing(tmp_path: P
     np.testing.assert_array_equal(chroma["own"][:, 0], chroma["none"][:, 0])
     assert (chroma["none"][:, 2].mean(axis=(1, 2)) > 150).all()  # what the network makes of it is red
     assert (chroma["own"][:, 2].mean(axis=(1, 2)) < 125).all()
-    assert told == [f"Warning: {foreign} shows no frame of {film}, so no shot follows it."]
+    assert f"{foreign} shows no frame of {film}; its paints are taken where regions are found again." in told
+    told.clear()
+    Painter([weights], references=read_references([foreign]), smooth="flow", say=told.append).find_references(
+        probe(film), iter(())
+    )
+    assert told == [
+        f"{foreign} shows no frame of {film}; it changes nothing, since only --smooth tracks takes paints from such a "
+        "picture."
+    ]

@@ -76,10 +76,11 @@ def render(
     reference: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A colored copy of a frame, or a folder of them: its colors are followed through the frame's shot. It "
-            "is found by its luma; a number at the end of its name (from 0) decides between frames that look alike. "
-            "What is transparent in it says nothing. Weights of reference-cnn look at it in all shots, whatever it "
-            "shows. May be repeated."
+            help="A colored picture, or a folder of them. The colors of a copy of a frame are followed through the "
+            "frame's shot; it is found by its luma, and a number at the end of its name (from 0) decides between "
+            "frames that look alike. With --smooth tracks, regions of any picture (a character sheet, a frame of "
+            "another episode) that are found again in any shot get its paints there. What is transparent says nothing. "
+            "Weights of reference-cnn look at it in all shots instead, whatever it shows. May be repeated."
         ),
     ] = None,
     corrections: Annotated[
@@ -117,7 +118,7 @@ def render(
     Example:
 
         cartoon-color render episode_14.mkv episode_15.mkv -o colored/
-        cartoon-color render episode_14.mkv --reference frame_001234.png --reference painted/
+        cartoon-color render episode_14.mkv --reference frame_001234.png --reference character_sheets/
         cartoon-color render episode_14.mkv --corrections episode_14.toml --overwrite
     """
     from cartoon_color.checkpoint import choose_weights

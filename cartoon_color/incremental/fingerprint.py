@@ -40,9 +40,9 @@ def programs() -> tuple[str, ...]:
 
 
 def of_painter(painter: Painter) -> str:
-    """A checksum of all that a painter was made with; of its references only if a network looks at them."""
+    """A checksum of all that a painter was made with; of its references only if they speak in all shots."""
     names = [name for name in inspect.signature(Painter).parameters if name not in _APART]
-    shown = painter.references if painter.is_guided else ()
+    shown = painter.references if painter.is_guided or painter.smooth == "tracks" else ()
     return fingerprint({name: getattr(painter, name) for name in names}, shown, str(painter.dtype))
 
 

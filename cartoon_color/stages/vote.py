@@ -18,6 +18,7 @@ from cartoon_color.regions import Labels
 from cartoon_color.regions.vote import Evidence, elect, mean_in, pool
 from cartoon_color.stages.follow import Followed, FollowRegions
 from cartoon_color.stages.motion import Gray, SharedMotion, small_size
+from cartoon_color.stages.pictures import Pictures
 from cartoon_color.stages.window import color_by_windows
 
 AFTER = SmoothSettings(memory=6, likeness=24)
@@ -84,7 +85,8 @@ class Vote:
     for, as a mean would. Regions whose gray isn't even are painted, not flat: one color would make posters of them.
 
     With the memory of a show, regions that it knows vote with the paints of the likest regions there instead; painted
-    ones keep how the network's color varies within them, around the memory's mean.
+    ones keep how the network's color varies within them, around the memory's mean. Regions that are found in pictures
+    vote with the paints there, whatever else is known of them.
     """
 
     lookahead = WAITING
@@ -93,6 +95,7 @@ class Vote:
         self,
         palette: Palette | None = None,
         memory: Memory | None = None,
+        pictures: Pictures | None = None,
         *,
         bit_depth: int,
         color_range: ColorRange,
@@ -104,6 +107,7 @@ class Vote:
         Args:
             palette: The paints.
             memory: Of the show; drawings must come with what the network sees in them.
+            pictures: Whose regions are looked for.
             bit_depth: Of the luma.
             color_range: Of the luma.
             shared: The motion that another stage of the same film looks at, too.
@@ -111,6 +115,7 @@ class Vote:
         """
         self.palette = palette
         self.memory = memory
+        self.pictures = pictures
         self.watch = watch
         self._follow = FollowRegions(bit_depth=bit_depth, color_range=color_range, shared=shared)
         self._tracks: dict[int, _Track] = {}
@@ -138,6 +143,8 @@ class Vote:
         shift = np.zeros((len(votes), 2), np.float32)
         if self.memory is not None:
             votes, shift = self._recalled(self.memory, frame, found, votes, chroma)
+        if self.pictures is not None:
+            votes, shift = self.pictures.vote(found, chroma, votes, shift)
         for region, number in enumerate(found.tracks.tolist()[1:], start=1):
             track = self._tracks.get(number)
             if track is None:
