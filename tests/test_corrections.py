@@ -25,6 +25,7 @@ from cartoon_color.errors import CartoonColorError, InputError, OutputError, Set
 from cartoon_color.frames import Frame
 from cartoon_color.incremental import plan as planning
 from cartoon_color.incremental import render_corrected
+from cartoon_color.incremental.fingerprint import of_painter
 from cartoon_color.incremental.ledger import ledger_path, load_ledger
 from cartoon_color.incremental.plan import find_shots
 from cartoon_color.incremental.render import RenderSummary
@@ -220,6 +221,8 @@ def test_references_and_settings_change_shots_too(tmp_path: Path, painter: Paint
     after = contents(target)
     assert [one == other for one, other in zip(before, after, strict=True)] == [True] * 10 + [False] * 10 + [True] * 10
     assert run(source, target, referring, [], EncoderSettings(codec="ffv1"))[0].drawings == 3 * LENGTH
+    speaking = Painter([weights], references=[None], device="cpu")  # type: ignore[list-item]
+    assert of_painter(speaking) != of_painter(painter)  # where regions vote, a reference may change any shot
     palette = Palette((Paint("red", (200, 30, 30), 0.5), Paint("blue", (30, 30, 200), 0.5)))
     assert run(source, target, Painter([weights], palette=palette, device="cpu"), [])[0].drawings == 3 * LENGTH
 

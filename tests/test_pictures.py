@@ -122,6 +122,14 @@ def test_another_gray_counts_less_unit() -> None:
     assert score[0] == pytest.approx(np.sqrt(np.exp(-0.5)) * score[1:].max(), abs=1e-3)  # believed by the others
 
 
+def test_a_darker_picture_counts_less_unit() -> None:
+    """By exp(-1/2 (4/6)^2) for 4 L* by which all of it is darker, at a deviation of 6."""
+    one = stars(13)
+    score, which = find(Constellation(one.center, one.area, one.lightness - 4), one)
+    np.testing.assert_allclose(score, np.exp(-((4 / 6) ** 2) / 2), atol=1e-4)
+    np.testing.assert_array_equal(which, np.arange(13))
+
+
 def test_other_regions_are_not_found() -> None:
     for seed in range(1, 6):
         assert find(stars(20), stars(60, seed))[0].max() < 0.3

@@ -14,15 +14,21 @@ AROUND = 12
 """Regions, the nearest ones, that a region should be found with."""
 FEWEST = 4
 """Regions of a picture that can be looked for at all."""
+_BRIGHT = 6.0
+"""Standard deviation of L* between a region and what it is found as, since a picture may be darker or lighter than the
+film; beyond `_FAR` of them nothing is looked for."""
 _SHADE = 4.0
-"""Standard deviation of L* between a region and what it is found as; beyond `_FAR` of them nothing is looked for."""
+"""That of what remains between the regions around both, ..."""
 _PLACE = 0.15
-"""That of the place, as a share of the distance between two regions, ..."""
+"""... that of the place, as a share of the distance between two regions, ..."""
 _SIZE = 0.5
 """... and that of the natural logarithm of the area."""
 _FAR = 2.5
 _LEAST = 20
 """Inner pixels of a region that counts."""
+_NEAREST = 4
+_PROMISING = 0.25
+"""How many of the nearest regions around, at least, must be found for the others to be looked for."""
 _SMALL = 40.0
 """Pixels of area up to which it doesn't count that a region isn't found, since it may have too few inner pixels."""
 _MANY = 8
@@ -88,13 +94,13 @@ def _find(
     there = np.zeros(around.shape[1], np.intp)
     trust = np.zeros(around.shape[1], np.float32)
     for region in range(len(area)):
-        first = np.searchsorted(drawn_lightness, lightness[region] - _SHADE * _FAR)
-        last = np.searchsorted(drawn_lightness, lightness[region] + _SHADE * _FAR)
+        first = np.searchsorted(drawn_lightness, lightness[region] - _BRIGHT * _FAR)
+        last = np.searchsorted(drawn_lightness, lightness[region] + _BRIGHT * _FAR)
         for drawn in range(first, last):
             scale = np.sqrt(drawn_area[drawn] / area[region])
             if not _SCALES[0] < scale < _SCALES[1]:
                 continue
-            shade = (drawn_lightness[drawn] - lightness[region]) / _SHADE
+            shade = drawn_lightness[drawn] - lightness[region]
             for side in (-1, 1):
                 total, expecting = 0.0, 0.0
                 for k, other in enumerate(around[region]):
@@ -104,9 +110,10 @@ def _find(
                     spread = _PLACE * (np.sqrt(across * across + down * down) + np.sqrt(expected) / 2)
                     x, y = drawn_center[drawn, 0] + across, drawn_center[drawn, 1] + down
                     least = _FAR**2
-                    low = np.searchsorted(drawn_lightness, lightness[other] - _SHADE * _FAR)
+                    bright = lightness[other] + shade
+                    low = np.searchsorted(drawn_lightness, bright - _SHADE * _FAR)
                     for i in range(low, len(drawn_area)):
-                        lighter = (drawn_lightness[i] - lightness[other]) / _SHADE
+                        lighter = (drawn_lightness[i] - bright) / _SHADE
                         if lighter > _FAR:
                             break
                         apart = (drawn_center[i, 0] - x) ** 2 + (drawn_center[i, 1] - y) ** 2
@@ -118,7 +125,11 @@ def _find(
                     trust[k] = np.exp(-least / 2) if least < _FAR**2 else 0
                     total += trust[k]
                     expecting += 1 if expected > _SMALL else trust[k]
-                total *= np.exp(-shade * shade / 2) / max(expecting, _MANY)
+                    if k + 1 == _NEAREST and total < _PROMISING:
+                        break
+                if total < _PROMISING:
+                    continue
+                total *= np.exp(-((shade / _BRIGHT) ** 2) / 2) / max(expecting, _MANY)
                 if total > score[drawn]:
                     score[drawn], which[drawn] = total, region
                 for k, other in enumerate(around[region]):
