@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import films, loading, machine
+from benchmarks import films, loading, machine, smoothing
 from cartoon_color import color
 from cartoon_color.dataset.extract import extract
 from cartoon_color.dataset.extracted import list_pictures
@@ -131,10 +131,13 @@ def main() -> None:
         folder = Path(name)
         film = films.draw(folder)
         memory = [peak_memory(films.hold(folder, film, minutes), folder) for minutes in (1, 10)]
+        processor, wall = smoothing.Case(film, frames=200).cost(threads=2)
         rows = [
             ("cartoon-color --help", help_time(), "s", "< 0.4"),
             ("extract, 704x528", extraction_speed(film, folder), "frames/s", ">= 250"),
             ("render, 704x528, neither network nor encoder", render_overhead(film), "ms/frame", "<= 8"),
+            ("votes, tracks, smoothing, 704x528, processor", processor, "ms/drawing", "<= 30"),
+            ("votes, tracks, smoothing, 704x528, wall", wall, "ms/drawing", "<= 30"),
             ("render, peak memory, 1 minute", memory[0], "MB", "< 1500"),
             ("render, peak memory, 10 minutes", memory[1], "MB", "< 1500"),
             ("render, peak memory, 10 minutes / 1 minute", memory[1] / memory[0], "", "<= 1.1"),

@@ -218,13 +218,8 @@ def chroma_planes(
     height, width = shape
     if luma.shape != shape:
         luma = cast(Luma, cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA))
-    if ab.shape[:2] != shape:
-        shrinking = ab.shape[0] >= height and ab.shape[1] >= width
-        ab = np.asarray(
-            cv2.resize(ab, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
-        )
     row = _row_table(bit_depth, color_range)
-    a, b = cv2.split(ab)
+    a, b = cv2.split(resize_chroma(ab, shape))
     limit = 2 * _AB_LIMIT / _AB_STEP
     down = np.clip(a * np.float32(1 / _AB_STEP) + np.float32(limit / 2), 0, limit)
     down += cv2.LUT(luma, row) if luma.dtype == np.uint8 else row[np.minimum(luma, len(row) - 1)]
@@ -238,6 +233,13 @@ def chroma_planes(
         codes = np.rint(np.clip(uv * excursion + 128 * scale, 0, 2**bit_depth - 1)).astype(np.uint16)
     u, v = cv2.split(codes)
     return cast(Luma, u), cast(Luma, v)
+
+
+def resize_chroma(ab: Chroma, shape: tuple[int, int]) -> Chroma:
+    """(h, w, 2) to `shape`, height and width, in a new array: by the mean of areas, linearly if any side grows."""
+    height, width = shape
+    method = cv2.INTER_AREA if ab.shape[0] >= height and ab.shape[1] >= width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(ab, (width, height), interpolation=method), np.float32)
 
 
 @lru_cache(maxsize=8)

@@ -56,7 +56,7 @@ class Frame:
     drawing: int = -1
     """Index of the frame that first showed this drawing; equals `index` unless the frame is held."""
     chroma: Chroma | None = None
-    """(H, W, 2) float32 CIELAB a, b; None before colorization; read-only."""
+    """(h, w, 2) float32 CIELAB a, b of the whole picture, at any size; None before colorization; read-only."""
 
     evidence: NDArray[np.float32] | None = None
     """(h, w, 313) float32, the network's probabilities over `color.AB_BINS` at its output size; None where no stage
@@ -71,10 +71,9 @@ class Frame:
         if self.drawing < 0:
             object.__setattr__(self, "drawing", self.index)
         if self.chroma is not None:
-            if self.chroma.shape != (*self.luma.shape, 2) or self.chroma.dtype != np.float32:
+            if self.chroma.ndim != 3 or self.chroma.shape[2] != 2 or self.chroma.dtype != np.float32:
                 raise ValueError(
-                    f"chroma must be {(*self.luma.shape, 2)} float32, "
-                    f"got {self.chroma.shape = }, {self.chroma.dtype = }"
+                    f"chroma must be (h, w, 2) float32, got {self.chroma.shape = }, {self.chroma.dtype = }"
                 )
             object.__setattr__(self, "chroma", _read_only(self.chroma))
 

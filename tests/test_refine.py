@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import films
 import numpy as np
 import pytest
@@ -208,7 +209,8 @@ def test_refined_films(stock: Path) -> None:
     labels = [grow_regions(color.luma_to_lightness(one.luma, 8, info.color_range)) for one in read(info)]
 
     def refined(film: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.stack([fill(ab, own, rest="nearest") for ab, own in zip(film, labels, strict=True)])
+        large = [cv2.resize(ab, own.shape[::-1]) for ab, own in zip(film, labels, strict=True)]
+        return np.stack([fill(ab, own, rest="nearest") for ab, own in zip(large, labels, strict=True)])
 
     one, two = paint(stock, "one"), paint(stock, "two")
     np.testing.assert_allclose(paint(stock, "one", refine=settings), refined(one), atol=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from squares import SIZE, STEP, luma, place
@@ -11,7 +12,7 @@ from squares import SIZE, STEP, luma, place
 from cartoon_color.config import SmoothSettings
 from cartoon_color.errors import SettingsError
 from cartoon_color.frames import Frame
-from cartoon_color.stages.smooth import Smooth
+from cartoon_color.stages.smooth import Smooth, _continued
 
 
 def film(chroma, *, number: int = 20, cut: int = 1000, twos: int = 1) -> list[Frame]:
@@ -159,6 +160,23 @@ def test_any_size(size: tuple[int, int]) -> None:
     for frame in smoothed(frames):
         assert frame.chroma is not None
         np.testing.assert_allclose(frame.chroma, 1, atol=0.3)
+
+
+def test_motion_of_parts_of_pixels_is_sampled_as_opencv_does() -> None:
+    rng = np.random.default_rng(3)
+    size = 37, 52
+    chroma, mean = rng.normal(0, 20, (2, *size, 2)).astype(np.float32)
+    count, flow = rng.uniform(1, 9, size).astype(np.float32), rng.normal(0, 4, (*size, 2)).astype(np.float32)
+    alike = np.where(rng.random(size) < 0.3, 0, rng.random(size)).astype(np.float32)
+    flow = np.rint(flow * 32) / np.float32(32)  # OpenCV's maps have such steps
+    x, y = (flow[..., k] + np.indices(size, np.float32)[1 - k] for k in range(2))
+    weight, there = (
+        cv2.remap(each, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE) for each in (np.minimum(count, 6), mean)
+    )
+    weight = weight * alike
+    found, total = _continued(chroma, mean, count, flow, alike, np.float32(6))
+    np.testing.assert_allclose(total, 1 + weight, rtol=1e-4)
+    np.testing.assert_allclose(found, (chroma + weight[..., None] * there) / (1 + weight)[..., None], atol=1e-3)
 
 
 def test_settings_exception() -> None:

@@ -208,11 +208,10 @@ def test_colorize_unit() -> None:
     luma = np.repeat(np.repeat(np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8), 4, axis=0), 4, axis=1)
     (frame,) = colorize()(iter([Frame(luma, 0, Fraction(1, 25), 0)]))
     assert frame.chroma is not None
-    assert frame.chroma.shape == (32, 32, 2)
+    assert frame.chroma.shape == (8, 8, 2)
     assert frame.chroma.dtype == np.float32
     small = color.gray_lightness(luma[::4, ::4].astype(np.float32) / 255) - 50
-    expected = cv2.resize(np.stack([small, -small], axis=-1), (32, 32), interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_allclose(frame.chroma, expected, atol=1e-3)
+    np.testing.assert_allclose(frame.chroma, np.stack([small, -small], axis=-1), atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (17, 23), (32, 32), (200, 120)])
@@ -223,7 +222,7 @@ def test_colorize_shape(shape: tuple[int, int]) -> None:
     assert fake.seen == [(2, 1, 32, 32)]
     for frame in result:
         assert frame.chroma is not None
-        assert frame.chroma.shape == (*shape, 2)
+        assert frame.chroma.shape == (8, 8, 2)
         lightness = color.gray_lightness(np.float32((119 + frame.index) / 255))
         np.testing.assert_allclose(frame.chroma[..., 0], lightness - 50, atol=1e-3)
         np.testing.assert_allclose(frame.chroma[..., 1], 50 - lightness, atol=1e-3)

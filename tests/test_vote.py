@@ -333,6 +333,21 @@ def test_the_watcher_sees_every_drawing() -> None:
         assert 0 <= voted.confidence.min() <= voted.confidence.max() <= 1
 
 
+def test_tracks_late_in_a_long_film_take_no_more_memory() -> None:
+    stage = Vote(bit_depth=8, color_range="full")
+    stage._follow._tracker.count = 2**30  # a table up to there would fill 24 GB
+    for frame in stage(film(3, flickering)[:1]):
+        np.testing.assert_allclose(frame.chroma[40, 30], RED, atol=1)
+
+
+def test_chroma_may_come_at_the_size_of_the_network() -> None:
+    frames = film(3, flickering)
+    small = [frame.with_(chroma=frame.chroma[::8, ::8].copy()) for frame in frames]
+    for one, other in zip(vote(small), vote(frames), strict=True):
+        # Boxes are flat, so the votes decide; what the network said of their pixels doesn't matter.
+        np.testing.assert_allclose(one.chroma[79:107, 104:132], other.chroma[79:107, 104:132], atol=1e-3)
+
+
 def test_color_without_evidence_is_refused() -> None:
     frame = film(1, flickering)[0].with_(evidence=None)
     with pytest.raises(ValueError, match="no evidence to vote with"):

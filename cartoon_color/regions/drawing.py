@@ -95,34 +95,46 @@ def _root(parent: NDArray[np.int32], i: int) -> int:
 def _with_thin(cores: NDArray[np.int32], gray: Codes, lines: NDArray[np.bool_]) -> NDArray[np.int32]:
     """The cores, and connected areas of even gray that hold none, numbered after them."""
     height, width = gray.shape
-    parent = np.arange(height * width).astype(np.int32)
+    areas = np.zeros((height, width), np.int32)  # parts of areas of even gray, from 1; 0 on lines
+    parent = np.zeros(height * width + 1, np.int32)
+    parts = 0
     for y in range(height):
         for x in range(width):
             if lines[y, x]:
                 continue
-            i = y * width + x
+            part = 0
             if x > 0 and not lines[y, x - 1] and abs(gray[y, x] - gray[y, x - 1]) <= _STEP:
-                parent[i] = _root(parent, i - 1)
+                part = areas[y, x - 1]
             if y > 0 and not lines[y - 1, x] and abs(gray[y, x] - gray[y - 1, x]) <= _STEP:
-                a, b = _root(parent, i), _root(parent, i - width)
-                parent[max(a, b)] = min(a, b)
-    area = np.zeros(height * width, np.int32)
+                above = areas[y - 1, x]
+                if part > 0 and part != above:
+                    part, above = _root(parent, part), _root(parent, above)
+                    parent[max(part, above)] = min(part, above)
+                    above = min(part, above)
+                part = above
+            if part == 0:
+                parts += 1
+                part = parent[parts] = parts
+            areas[y, x] = part
+    for part in range(1, parts + 1):  # the first part of an area has the least number
+        parent[part] = parent[parent[part]]
+    pixels = np.zeros(parts + 1, np.int32)
     last = 0
     for y in range(height):
         for x in range(width):
             last = max(last, cores[y, x])
-            i = _root(parent, y * width + x)
-            area[i] = -height * width if cores[y, x] > 0 or lines[y, x] else area[i] + 1
-    number = np.zeros(height * width, np.int32)
+            area = parent[areas[y, x]]
+            pixels[area] = -height * width if cores[y, x] > 0 else pixels[area] + 1
+    number = np.zeros(parts + 1, np.int32)
     out = cores.copy()
     for y in range(height):
         for x in range(width):
-            i = _root(parent, y * width + x)
-            if area[i] >= _THIN and not lines[y, x]:
-                if number[i] == 0:
+            area = parent[areas[y, x]]
+            if area > 0 and pixels[area] >= _THIN:
+                if number[area] == 0:
                     last += 1
-                    number[i] = last
-                out[y, x] = number[i]
+                    number[area] = last
+                out[y, x] = number[area]
     return out
 
 

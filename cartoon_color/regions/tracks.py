@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -29,15 +27,10 @@ _CANDIDATES = 4
 """Tracks that a region is compared with."""
 
 
-@dataclass(eq=False, slots=True)
-class _Last:
-    """What is known of a track from where it was seen last."""
-
-    drawing: int
-    gray: float
-    area: float
-    x: float
-    y: float
+_LAST = np.dtype(
+    [(name, np.int32) for name in ("number", "drawing")] + [(name, np.float32) for name in ("gray", "area", "x", "y")]
+)
+"""What is known of a track from where it was seen last: in which drawing, and the largest of its regions there."""
 
 
 class Tracker:
@@ -55,13 +48,13 @@ class Tracker:
         """Number of the newest track."""
         self._ids = np.empty((0, 0, 2), np.int32)
         self._weights = np.empty((0, 0, 2), np.float32)
-        self._seen: dict[int, _Last] = {}
+        self._seen = np.empty(0, _LAST)  # by number
         self._drawing = 0
 
     def cut(self) -> None:
         """Begin a shot: nothing is linked to what was before."""
         self._ids = np.empty((0, 0, 2), np.int32)
-        self._seen.clear()
+        self._seen = np.empty(0, _LAST)
 
     def follow(
         self, regions: Regions, levels: tuple[float, float], likeness: Plane | None, flow: Flow | None
@@ -90,13 +83,7 @@ class Tracker:
         gray = (regions.mean - levels[0]) / max(levels[1] - levels[0], 16.0)
         tracks = self._linked(regions, gray)
         _add(self._ids, self._weights, labels, tracks)
-        for region in range(1, len(tracks)):
-            last = self._seen.get(tracks[region])
-            if last is None or last.drawing < self._drawing or last.area < regions.area[region]:
-                x, y = regions.center[region]
-                self._seen[tracks[region]] = _Last(
-                    self._drawing, float(gray[region]), float(regions.area[region]), float(x), float(y)
-                )
+        self._see(regions, gray, tracks)
         return tracks, self._ids[..., 0].copy()
 
     def forget(self, keep: set[int]) -> set[int]:
@@ -106,24 +93,33 @@ class Tracker:
             Those that are left.
         """
         left = keep | set(np.unique(self._ids).tolist())
-        self._seen = {number: last for number, last in self._seen.items() if number in left}
+        self._seen = self._seen[np.isin(self._seen["number"], list(left))]
         return left
+
+    def _see(self, regions: Regions, gray: NDArray[np.float32], tracks: NDArray[np.int32]) -> None:
+        """Keep what is known of tracks from this drawing."""
+        largest_first = np.argsort(-regions.area[1:], kind="stable") + 1
+        numbers, first = np.unique(tracks[largest_first], return_index=True)
+        region = largest_first[first]
+        here = np.empty(len(numbers), _LAST)
+        here["number"], here["drawing"] = numbers, self._drawing
+        here["gray"], here["area"] = gray[region], regions.area[region]
+        here["x"], here["y"] = regions.center[region].T
+        seen = np.concatenate([self._seen[~np.isin(self._seen["number"], numbers)], here])
+        self._seen = seen[np.argsort(seen["number"])]
 
     def _linked(self, regions: Regions, gray: NDArray[np.float32]) -> NDArray[np.int32]:
         """The track of each region; self._ids are as carried to this drawing."""
         tracks = np.zeros(len(regions.area), np.int32)
-        if self._seen:
+        if len(self._seen):
             candidates, pixels = _remembered(regions.labels, self._ids, self._weights, len(tracks))
-            for region in range(1, len(tracks)):
-                best = 0.0
-                for track, overlap in zip(candidates[region].tolist(), pixels[region].tolist(), strict=True):
-                    last = self._seen.get(track)
-                    if last is None:
-                        continue
-                    like = np.exp(-(((gray[region] - last.gray) / _SHADE) ** 2))
-                    share = overlap * like / min(regions.area[region], last.area)
-                    if share > _OVERLAP and overlap * like > best:
-                        tracks[region], best = track, overlap * like
+            last = self._seen[np.minimum(np.searchsorted(self._seen["number"], candidates), len(self._seen) - 1)]
+            like = np.exp(-(((gray[:, None] - last["gray"]) / _SHADE) ** 2)) * (last["number"] == candidates)
+            votes = pixels * like
+            votes[votes <= _OVERLAP * np.minimum(regions.area[:, None], last["area"])] = 0
+            best = votes.argmax(axis=1)[:, None]
+            linked = np.take_along_axis(votes, best, 1) > 0
+            tracks = np.where(linked, np.take_along_axis(candidates, best, 1), 0).astype(np.int32)[:, 0]
             self._find_lost(tracks, regions, gray)
         fresh = np.flatnonzero(tracks == 0)[1:]
         tracks[fresh] = self.count + 1 + np.arange(len(fresh))
@@ -132,30 +128,24 @@ class Tracker:
 
     def _find_lost(self, tracks: NDArray[np.int32], regions: Regions, gray: NDArray[np.float32]) -> None:
         """Link regions without a track to tracks of the last drawing that have no region here."""
-        here = set(tracks.tolist())
-        lost = [
-            number for number, last in self._seen.items() if self._drawing - last.drawing <= 2 and number not in here
-        ]
+        recent = self._seen[self._drawing - self._seen["drawing"] <= 2]
+        lost = recent[~np.isin(recent["number"], tracks)]
         free = np.flatnonzero(tracks == 0)[1:]
-        if not lost or not len(free):
+        if not len(lost) or not len(free):
             return
-        of = [self._seen[number] for number in lost]
-        apart = np.hypot(
-            regions.center[free, 0, None] - np.array([each.x for each in of]),
-            regions.center[free, 1, None] - np.array([each.y for each in of]),
-        )
-        shade = (gray[free, None] - np.array([each.gray for each in of])) / _SHADE
-        size = np.log(regions.area[free, None] / np.array([each.area for each in of])) / _SIZE
+        apart = np.hypot(regions.center[free, 0, None] - lost["x"], regions.center[free, 1, None] - lost["y"])
+        shade = (gray[free, None] - lost["gray"]) / _SHADE
+        size = np.log(regions.area[free, None] / lost["area"]) / _SIZE
         like = np.exp(-(shade**2) - (apart / _NEAR) ** 2 - size**2)
         for _ in range(min(like.shape)):
             region, track = np.unravel_index(like.argmax(), like.shape)
             if like[region, track] < _PLACE:
                 return
-            tracks[free[region]] = lost[track]
+            tracks[free[region]] = lost["number"][track]
             like[region], like[:, track] = 0, 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _carried(
     ids: NDArray[np.int32], weights: NDArray[np.float32], flow: NDArray[np.float32], likeness: Plane, memory: np.float32
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -174,7 +164,7 @@ def _carried(
     return new, kept
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add(ids: NDArray[np.int32], weights: NDArray[np.float32], labels: Labels, tracks: NDArray[np.int32]) -> None:
     """Let each pixel remember the track it has here, in place."""
     height, width = labels.shape
@@ -196,7 +186,7 @@ def _add(ids: NDArray[np.int32], weights: NDArray[np.float32], labels: Labels, t
                 weights[y, x, 0], weights[y, x, 1] = weights[y, x, 1], weights[y, x, 0]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _remembered(
     labels: Labels, ids: NDArray[np.int32], weights: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

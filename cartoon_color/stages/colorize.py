@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,8 +21,8 @@ _Predicted = tuple[Chroma, NDArray[np.float32] | None, Description | None]
 class Colorize:
     """Colors each drawing once; held frames share the chroma of their drawing (the same array).
 
-    Pictures go through the network in batches, squeezed to `size` x `size` as in training (thesis section 4.1.1), and
-    the predicted a, b are stretched back to the frame.
+    Pictures go through the network in batches, squeezed to `size` x `size` as in training (thesis section 4.1.1); the
+    predicted a, b stay at the network's output size.
     """
 
     def __init__(
@@ -68,9 +67,8 @@ class Colorize:
                 ready = waiting.popleft()
                 evidence, description = None, None
                 if ready.drawing != painted[0]:
-                    height, width = ready.luma.shape
                     ab, evidence, description = predicted.pop(ready.drawing)
-                    painted = ready.drawing, np.asarray(cv2.resize(ab, (width, height)))
+                    painted = ready.drawing, ab
                 yield ready.with_(chroma=painted[1], evidence=evidence, description=description)
 
     def _predict(self, drawings: list[Frame]) -> dict[int, _Predicted]:

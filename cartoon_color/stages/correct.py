@@ -67,4 +67,4 @@ def _painted(frame: Frame, tracks: Labels, colors: Colors) -> Chroma:
     if not over[..., 2].any():
         return frame.chroma
     large = stretched(over, frame)
-    return np.asarray(frame.chroma * (1 - large[..., 2:]) + large[..., :2], np.float32)
+    return np.asarray(stretched(frame.chroma, frame) * (1 - large[..., 2:]) + large[..., :2], np.float32)

@@ -69,8 +69,7 @@ class FollowRegions:
         moved = None if last is None else self._between(frame.drawing, gray, last)
         alike = None
         if moved is not None:  # what was dark in a fade is remembered less
-            alike = likeness(gray, moved.last, moved.to_last, moved.from_last, _CODES)
-            alike *= np.float32(min(1, 1 / moved.gain))
+            alike = likeness(moved.change, _CODES) * np.float32(min(1, 1 / moved.gain))
         levels = low, low + contrast * gain
         tracks, held = self._tracker.follow(found, levels, alike, None if moved is None else moved.to_last)
         lightness = np.asarray(((found.mean - low) / gain + low) / 2.55, np.float32)

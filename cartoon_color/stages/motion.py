@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from cartoon_color import color
@@ -36,8 +37,10 @@ class Motion:
 
     to_last: Flow
     from_last: Flow
-    last: Gray
-    """The last drawing, as bright as this one."""
+    change: Plane
+    """Squared difference of gray between each pixel and where it was, in codes; infinite where it was hidden."""
+    change_after: Plane
+    """The same of the last drawing's pixels, to where they are in this one."""
     gain: float
     """How many times wider the range of gray is than in the last drawing."""
 
@@ -61,6 +64,17 @@ def small_size(frame: Frame) -> tuple[int, int]:
     return max(1, width // part), max(1, height // part)
 
 
+def small_chroma(frame: Frame) -> Chroma:
+    """A frame's a, b at the size at which motion is followed, (h, w, 2), in a new array.
+
+    Raises:
+        ValueError: The frame has no chroma.
+    """
+    if frame.chroma is None:
+        raise ValueError(f"frame {frame.index} has no chroma")
+    return color.resize_chroma(frame.chroma, small_size(frame)[::-1])
+
+
 class SharedMotion:
     """Motion between drawings that follow each other, estimated once for two stages that look at the same ones."""
 
@@ -80,9 +94,11 @@ class SharedMotion:
 
 def motion(estimator: cv2.DISOpticalFlow, gray: Gray, last: Gray) -> Motion:
     """Forth and back between two drawings, (h, w) each without grain; fades between them are evened out first."""
-    gain = _gain(last, gray)
-    last = as_bright(last, gray)
-    return Motion(flow(estimator, gray, last), flow(estimator, last, gray), last, gain)
+    gain, last = as_bright(last, gray)
+    to_last, from_last = flow(estimator, gray, last), flow(estimator, last, gray)
+    return Motion(
+        to_last, from_last, _change(gray, last, to_last, from_last), _change(last, gray, from_last, to_last), gain
+    )
 
 
 def flow(estimator: cv2.DISOpticalFlow, gray: Gray, other: Gray, near: Flow | None = None) -> Flow:
@@ -99,21 +115,57 @@ def astray(forth: Flow, back: Flow) -> Plane:
     return np.asarray(x * x + y * y, np.float32)
 
 
-def likeness(gray: Gray, other: Gray, forth: Flow, back: Flow, codes: float) -> Plane:
-    """How much each pixel looks like where it is in `other`, (h, w) in 0..1.
-
-    By 1/e where they differ by `codes`; 0 where flow forth and back don't meet (occlusion).
-    """
-    difference = (gray - warp(other, forth)) / np.float32(codes)
-    return np.asarray(np.exp(-np.square(difference)) * (astray(forth, back) < _ASTRAY**2), np.float32)
+def likeness(change: Plane, codes: float) -> Plane:
+    """How much each pixel looks like where it was, (h, w) in 0..1, of a motion's `change`: by 1/e at `codes`."""
+    return np.asarray(np.exp(change * np.float32(-1 / codes**2)), np.float32)
 
 
-def as_bright(picture: Gray, other: Gray) -> Gray:
-    """`picture` with the range of gray that `other` has."""
-    gain = _gain(picture, other)
-    low, least = (np.percentile(each[::4, ::4], _RANGE[0]) for each in (picture, other))
+@njit(cache=True, nogil=True, error_model="numpy")
+def around(
+    x: np.float32, y: np.float32, width: int, height: int
+) -> tuple[int, int, int, int, np.float32, np.float32, np.float32, np.float32]:
+    """The four pixels around a point, or the nearest ones in the picture: left and right column, upper and lower row;
+    and their weights for bilinear sampling: upper left, upper right, lower left, lower right."""
+    x = min(x, np.float32(width - 1)) if x > 0 else np.float32(0)
+    y = min(y, np.float32(height - 1)) if y > 0 else np.float32(0)
+    left, top = int(x), int(y)
+    across, down = x - np.float32(left), y - np.float32(top)
+    none_across, none_down = np.float32(1) - across, np.float32(1) - down
+    return (
+        left, min(left + 1, width - 1), top, min(top + 1, height - 1),
+        none_across * none_down, across * none_down, none_across * down, across * down,
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _change(gray: Gray, other: Gray, forth: Flow, back: Flow) -> Plane:
+    """Squared difference of each pixel to where it is in `other`; infinite where flow forth and back don't meet."""
+    height, width = gray.shape
+    most = np.float32(_ASTRAY**2)
+    change = np.full((height, width), np.float32(np.inf))
+    for y in range(height):
+        for x in range(width):
+            u, v = forth[y, x, 0], forth[y, x, 1]
+            left, right, top, bottom, one, two, three, four = around(
+                np.float32(x) + u, np.float32(y) + v, width, height
+            )
+            u += one * back[top, left, 0] + two * back[top, right, 0]
+            u += three * back[bottom, left, 0] + four * back[bottom, right, 0]
+            v += one * back[top, left, 1] + two * back[top, right, 1]
+            v += three * back[bottom, left, 1] + four * back[bottom, right, 1]
+            if u * u + v * v < most:
+                there = one * np.float32(other[top, left]) + two * np.float32(other[top, right])
+                there += three * np.float32(other[bottom, left]) + four * np.float32(other[bottom, right])
+                change[y, x] = (np.float32(gray[y, x]) - there) ** 2
+    return change
+
+
+def as_bright(picture: Gray, other: Gray) -> tuple[float, Gray]:
+    """How many times wider the range of gray is in `other`, 1 if either has none; and `picture` with that range."""
+    (low, high), (least, most) = (np.percentile(each[::4, ::4], _RANGE) for each in (picture, other))
+    gain = float((most - least) / (high - low)) if min(high - low, most - least) > 1 else 1.0
     table = np.clip(np.rint((np.arange(256) - low) * gain + least), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(picture, table))
+    return gain, np.asarray(cv2.LUT(picture, table))
 
 
 def stretched(chroma: Chroma, frame: Frame) -> Chroma:
@@ -125,9 +177,3 @@ def stretched(chroma: Chroma, frame: Frame) -> Chroma:
 def times(chroma: NDArray[Any], weight: Plane) -> Chroma:
     """Both channels by one weight; NumPy's broadcasting takes several times as long."""
     return np.asarray(cv2.multiply(chroma, cv2.merge([weight, weight])), np.float32)
-
-
-def _gain(picture: Gray, other: Gray) -> float:
-    """How many times wider the range of gray is in `other`; 1 if either has none."""
-    ranges = [float(np.ptp(np.percentile(each[::4, ::4], _RANGE))) for each in (picture, other)]
-    return ranges[1] / ranges[0] if min(ranges) > 1 else 1.0

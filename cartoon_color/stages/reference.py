@@ -23,9 +23,8 @@ from cartoon_color.stages.motion import (
     astray,
     flow,
     motion,
+    small_chroma,
     small_gray,
-    small_size,
-    stretched,
     times,
     without_grain,
 )
@@ -140,7 +139,7 @@ class FollowReferences:
             if not waiting:
                 yield frame.with_(chroma=shown[1])
                 continue
-            last.frames.append(frame.with_(chroma=None))  # at full size it would fill the memory
+            last.frames.append(frame.with_(chroma=None))
             while waiting and (
                 (paint is not None and waiting[0] is not last)
                 or not self._awaited(frame.index + 1, waiting[0].frames[0].index)
@@ -154,8 +153,7 @@ class FollowReferences:
         return any(index in self.references for index in range(start, first + self.lookahead + 1))
 
     def _drawing(self, frame: Frame, last: _Drawing | None, followers: Sequence[_Follower]) -> _Drawing:
-        size = small_size(frame)
-        chroma = np.asarray(cv2.resize(_chroma_of(frame), size, interpolation=cv2.INTER_AREA), np.float16)
+        chroma = small_chroma(frame).astype(np.float16)
         gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
         nothing = np.zeros(gray.shape, np.float16)
         number = 0 if last is None else last.number + 1
@@ -202,7 +200,7 @@ class _Follower:
 
     def follow(self, gray: Gray, moved: Motion) -> tuple[Chroma, Plane]:
         """What the reference says of the next drawing: chroma (h, w, 2), and confidence (h, w) in 0..1."""
-        reference = as_bright(self._gray, gray)
+        _, reference = as_bright(self._gray, gray)
         near_forth = moved.to_last + warp(self._forth, moved.to_last)
         near_back = self._back + warp(moved.from_last, self._back)
         self._forth = flow(self._estimator, gray, reference, near_forth)
@@ -256,11 +254,6 @@ def _features(gray: Gray, cells: tuple[int, int]) -> NDArray[np.float32]:
 
 def _given_out(drawing: _Drawing) -> Generator[Frame, None, tuple[int, Chroma | None]]:
     """The frames of a drawing that waited no longer; returns its index and its chroma."""
-    chroma = stretched(drawing.mixed(), drawing.frames[0])
+    chroma = drawing.mixed()
     yield from (frame.with_(chroma=chroma) for frame in drawing.frames)
     return drawing.drawing, chroma
-
-
-def _chroma_of(frame: Frame) -> Chroma:
-    assert frame.chroma is not None
-    return frame.chroma

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
+from numba import njit
 
 from cartoon_color.config import SmoothSettings
 from cartoon_color.frames import Chroma, ColorRange, Frame
-from cartoon_color.metrics import warp
 from cartoon_color.stages.motion import (
     Flow,
     Gray,
     Plane,
     SharedMotion,
+    around,
     likeness,
+    small_chroma,
     small_gray,
-    small_size,
-    times,
     without_grain,
 )
 from cartoon_color.stages.window import color_by_windows
@@ -85,33 +84,25 @@ class Smooth:
         return color_by_windows(frames, self._drawing, self._decided, drawings=settings.drawings, most=settings.frames)
 
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
-        if frame.chroma is None:
-            raise ValueError(f"frame {frame.index} has no chroma")
+        chroma = small_chroma(frame)
         gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
-        chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
         if last is None:
             return _Drawing(frame.drawing, gray, chroma, chroma, np.ones(gray.shape, np.float32))
         moved = self._motion(frame.drawing, gray, last.gray)
-        mean, count = self._mixed(chroma, last.forward, last.count, moved.to_last, moved.like_last)
+        memory = np.float32(self.settings.memory)
+        mean, count = _continued(chroma, last.forward, last.count, moved.to_last, moved.like_last, memory)
         return _Drawing(frame.drawing, gray, chroma, mean, count, moved)
 
     def _motion(self, drawing: int, gray: Gray, last: Gray) -> _Motion:
         found = self._between(drawing, gray, last)
-        to_last, from_last, last, gain = found.to_last, found.from_last, found.last, found.gain
-        codes = self.settings.likeness
+        codes, gain = self.settings.likeness, found.gain
         return _Motion(
-            to_last,
-            from_last,
+            found.to_last,
+            found.from_last,
             # Colors guessed from the dark end of a fade are poor, and count less in the bright one.
-            likeness(gray, last, to_last, from_last, codes) * np.float32(min(1, 1 / gain)),
-            likeness(last, gray, from_last, to_last, codes) * np.float32(min(1, gain)),
+            likeness(found.change, codes) * np.float32(min(1, 1 / gain)),
+            likeness(found.change_after, codes) * np.float32(min(1, gain)),
         )
-
-    def _mixed(self, chroma: Chroma, mean: Chroma, count: Plane, flow: Flow, alike: Plane) -> tuple[Chroma, Plane]:
-        """The mean continued by one drawing, and its count."""
-        weight = alike * warp(np.minimum(count, self.settings.memory), flow)
-        total = 1 + weight
-        return times(chroma + times(warp(mean, flow), weight), np.reciprocal(total)), total
 
     def _decided(self, window: Sequence[_Drawing], number: int) -> list[Chroma]:
         """The chroma of the first `number` drawings."""
@@ -122,9 +113,52 @@ class Smooth:
             if after is None:
                 backward, count = drawing.chroma, np.ones_like(drawing.count)
             else:
-                backward, count = self._mixed(drawing.chroma, backward, count, after.from_last, after.like_next)
+                backward, count = _continued(
+                    drawing.chroma, backward, count, after.from_last, after.like_next, np.float32(self.settings.memory)
+                )
             after = drawing.motion
             if position < number:
-                both = times(drawing.forward, drawing.count) + times(backward, count) - drawing.chroma
-                decided.append(times(both, np.reciprocal(drawing.count + count - 1)))
+                decided.append(_both(drawing.chroma, drawing.forward, drawing.count, backward, count))
         return decided[::-1]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _continued(
+    chroma: Chroma, mean: Chroma, count: Plane, flow: Flow, alike: Plane, memory: np.float32
+) -> tuple[Chroma, Plane]:
+    """The mean continued by one drawing, and its count, of which `memory` drawings at most are remembered."""
+    height, width = alike.shape
+    new, total = np.empty_like(chroma), np.empty_like(alike)
+    for y in range(height):
+        for x in range(width):
+            like = alike[y, x]
+            if not like > 0:
+                new[y, x, 0], new[y, x, 1], total[y, x] = chroma[y, x, 0], chroma[y, x, 1], 1
+                continue
+            left, right, top, bottom, one, two, three, four = around(
+                np.float32(x) + flow[y, x, 0], np.float32(y) + flow[y, x, 1], width, height
+            )
+            weight = one * min(count[top, left], memory) + two * min(count[top, right], memory)
+            weight += three * min(count[bottom, left], memory) + four * min(count[bottom, right], memory)
+            weight *= like
+            sum_of_weights = np.float32(1) + weight
+            share = np.float32(1) / sum_of_weights
+            total[y, x] = sum_of_weights
+            for k in range(2):
+                there = one * mean[top, left, k] + two * mean[top, right, k]
+                there += three * mean[bottom, left, k] + four * mean[bottom, right, k]
+                new[y, x, k] = (chroma[y, x, k] + weight * there) * share
+    return new, total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _both(chroma: Chroma, forward: Chroma, count: Plane, backward: Chroma, count_back: Plane) -> Chroma:
+    """The mean of both directions, which the drawing itself is in."""
+    mean = np.empty_like(chroma)
+    for y in range(chroma.shape[0]):
+        for x in range(chroma.shape[1]):
+            one, other = count[y, x], count_back[y, x]
+            for k in range(2):
+                total = forward[y, x, k] * one + backward[y, x, k] * other - chroma[y, x, k]
+                mean[y, x, k] = total / (one + other - np.float32(1))
+    return mean

@@ -17,7 +17,7 @@ from cartoon_color.palette import Palette
 from cartoon_color.regions import Labels
 from cartoon_color.regions.vote import Evidence, elect, mean_in, pool
 from cartoon_color.stages.follow import Followed, FollowRegions
-from cartoon_color.stages.motion import Gray, SharedMotion, small_size
+from cartoon_color.stages.motion import Gray, SharedMotion, small_chroma
 from cartoon_color.stages.pictures import Pictures
 from cartoon_color.stages.window import color_by_windows
 
@@ -58,23 +58,10 @@ class _Drawing:
     gray: Gray
     regions: Labels
     tracks: Labels
+    numbers: NDArray[np.int64]
+    """Of these tracks, ascending."""
     chroma: Chroma
     frames: list[Frame] = field(default_factory=list)
-
-
-@dataclass(eq=False, slots=True)
-class _Track:
-    """What a track has gathered up to here."""
-
-    votes: Evidence
-    weight: float = 1e-9
-    gray: float = 0.0
-    """L*, summed by weight, as are ..."""
-    spread: float = 0.0
-    shift: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
-    """(2,), from the network's mean a, b to the memory's, as far as that knows the region."""
-    decided: tuple[float, float, float, float, float, float] | None = None
-    """a, b, confidence, flatness, and a, b that are added where it isn't flat, once it was shown; they stay."""
 
 
 class Vote:
@@ -118,7 +105,8 @@ class Vote:
         self.pictures = pictures
         self.watch = watch
         self._follow = FollowRegions(bit_depth=bit_depth, color_range=color_range, shared=shared)
-        self._tracks: dict[int, _Track] = {}
+        self._sums: dict[int, NDArray[np.float32]] = {}  # what each track gathered up to here, as rows of `_gathered`
+        self._decided: dict[int, NDArray[np.float32]] = {}  # rows as `_painted` takes them, once shown; they stay
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The same frames, with voted chroma and without evidence.
@@ -130,14 +118,17 @@ class Vote:
 
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
         """Segment a drawing, link its regions, and let them vote."""
-        if frame.chroma is None or frame.evidence is None:
-            raise ValueError(f"frame {frame.index} has no chroma, or no evidence to vote with")
+        if frame.evidence is None:
+            raise ValueError(f"frame {frame.index} has no evidence to vote with")
         if last is None:
-            self._tracks.clear()
-        chroma = np.asarray(cv2.resize(frame.chroma, small_size(frame), interpolation=cv2.INTER_AREA), np.float32)
+            self._sums.clear()
+            self._decided = {0: np.zeros(6, np.float32)}  # where nothing is drawn
+        chroma = small_chroma(frame)
         found = self._follow(frame, None if last is None else last.gray)
+        drawing = _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, _numbers(found.held), chroma)
         if found.regions is None:
-            return _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, chroma)
+            return drawing
+        drawing.regions = found.regions.labels
         # Fades say little: their colors are guessed from the dark.
         votes = pool(found.regions.labels, found.regions.inner, frame.evidence) * np.float32(found.say)
         shift = np.zeros((len(votes), 2), np.float32)
@@ -145,17 +136,13 @@ class Vote:
             votes, shift = self._recalled(self.memory, frame, found, votes, chroma)
         if self.pictures is not None:
             votes, shift = self.pictures.vote(found, chroma, votes, shift)
+        gathered = _gathered(votes, found.regions.area * np.float32(found.say), found, shift)
         for region, number in enumerate(found.tracks.tolist()[1:], start=1):
-            track = self._tracks.get(number)
-            if track is None:
-                track = self._tracks[number] = _Track(np.zeros_like(votes[0]))
-            weight = float(found.regions.area[region]) * found.say
-            track.votes += votes[region]
-            track.weight += weight
-            track.gray += weight * float(found.lightness[region])
-            track.spread += weight * float(found.spread[region])
-            track.shift += np.float32(weight) * shift[region]
-        return _Drawing(frame.drawing, frame.shot, found.gray, found.regions.labels, found.held, chroma)
+            if number in self._sums:
+                self._sums[number] += gathered[region]
+            else:
+                self._sums[number] = gathered[region].copy()
+        return drawing
 
     @staticmethod
     def _recalled(
@@ -183,19 +170,20 @@ class Vote:
         """The chroma of the first `number` drawings; afterwards, forgets the tracks that no other drawing needs."""
         for drawing in window[:number]:
             yield self._voted(drawing)
-        kept = {track for drawing in window[number:] for track in np.unique(drawing.tracks).tolist()}
-        left = self._follow.forget(kept)
-        self._tracks = {number: track for number, track in self._tracks.items() if number in left}
+        kept = {track for drawing in window[number:] for track in drawing.numbers.tolist()}
+        left = self._follow.forget(kept) | {0}
+        self._sums = {number: sums for number, sums in self._sums.items() if number in left}
+        self._decided = {number: row for number, row in self._decided.items() if number in left}
 
     def _voted(self, drawing: _Drawing) -> Chroma:
-        numbers = np.flatnonzero(np.bincount(drawing.tracks.ravel())).tolist()
-        self._decide([number for number in numbers if number])
-        table = np.zeros((max(numbers) + 1, 6), np.float32)
-        for number in numbers:
-            table[number] = self._tracks[number].decided if number else 0
-        chroma = _painted(drawing.chroma, drawing.tracks, table)
+        numbers = drawing.numbers.tolist()
+        self._decide([number for number in numbers if number not in self._decided])
+        # A shot's tracks are numbered one after another, so this is no longer than the shot has tracks.
+        table = np.zeros((numbers[-1] - numbers[0] + 1, 6), np.float32)
+        table[drawing.numbers - numbers[0]] = [self._decided[number] for number in numbers]
+        chroma = _painted(drawing.chroma, drawing.tracks, numbers[0], table)
         if self.watch is not None:
-            confidence = table[drawing.tracks, 2]
+            confidence = table[drawing.tracks - numbers[0], 2]
             self.watch(
                 Voted(
                     drawing.index,
@@ -212,26 +200,40 @@ class Vote:
 
     def _decide(self, numbers: list[int]) -> None:
         """Elect the colors of tracks that have none."""
-        new = [self._tracks[number] for number in numbers if self._tracks[number].decided is None]
-        if not new:
+        if not numbers:
             return
-        gray = np.array([track.gray / track.weight for track in new], np.float32)
+        sums = np.stack([self._sums[number] for number in numbers])
+        means = sums[:, -4:] / sums[:, -5:-4]
         paints, shades = (None, None) if self.palette is None else (self.palette.ab, self.palette.gray)
-        won = elect(np.stack([track.votes for track in new]), paints, shades, gray)
-        for track, ab, confidence in zip(new, won.ab.tolist(), won.confidence.tolist(), strict=True):
-            flat = float(np.clip((_FLAT[1] - track.spread / track.weight) / (_FLAT[1] - _FLAT[0]), 0, 1))
-            shift = (track.shift / np.float32(track.weight)).tolist()
-            track.decided = ab[0], ab[1], confidence, flat, shift[0], shift[1]
+        won = elect(sums[:, :-5], paints, shades, means[:, 0])
+        flat = np.clip((_FLAT[1] - means[:, 1]) / (_FLAT[1] - _FLAT[0]), 0, 1)
+        rows = np.column_stack([won.ab, won.confidence, flat, means[:, 2:]]).astype(np.float32)
+        self._decided.update(zip(numbers, rows, strict=True))
 
 
-@njit(cache=True)
-def _painted(chroma: Chroma, tracks: Labels, table: NDArray[np.float32]) -> Chroma:
-    """Each pixel in the color of its track as far as that is flat, else in its own color, moved; rows of `table` are
-    those of `_Track.decided`."""
+def _numbers(tracks: Labels) -> NDArray[np.int64]:
+    """Those that are in a picture, ascending."""
+    least = int(tracks.min())
+    return np.flatnonzero(np.bincount((tracks - least).ravel())) + least
+
+
+def _gathered(
+    votes: Evidence, weight: NDArray[np.float32], found: Followed, shift: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What a drawing adds to the tracks of its regions, (n + 1, 313 + 5): votes; weight, and multiplied by that, L*,
+    spread, and the a and b from the network's mean color to the memory's, as far as that knows the region."""
+    of_region = np.column_stack([np.ones_like(weight), found.lightness, found.spread, shift])
+    return np.hstack([votes, of_region * weight[:, None]]).astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _painted(chroma: Chroma, tracks: Labels, first: int, table: NDArray[np.float32]) -> Chroma:
+    """Each pixel in the color of its track as far as that is flat, else in its own color, moved. Rows of `table`, from
+    track `first` on: a, b, confidence, flatness, and a, b that are added where it isn't flat."""
     painted = np.empty_like(chroma)
     for y in range(chroma.shape[0]):
         for x in range(chroma.shape[1]):
-            row = table[tracks[y, x]]
+            row = table[tracks[y, x] - first]
             for k in range(2):
                 own = chroma[y, x, k] + row[4 + k]
                 painted[y, x, k] = own + row[3] * (row[k] - own)

@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Protocol, TypeVar
 
 from cartoon_color.frames import Chroma, Frame
-from cartoon_color.stages.motion import stretched
 
 
 class Waiting(Protocol):
@@ -57,17 +56,15 @@ def color_by_windows(
             elif not window:
                 yield frame.with_(chroma=shown, evidence=None, description=None)
                 continue
-            # At full size they would fill the memory.
+            # All that would fill the memory.
             last.frames.append(frame.with_(chroma=None, evidence=None, description=None))
             waiting += 1
             if waiting >= most or len(window) >= drawings:
                 half = (len(window) + 1) // 2
-                for drawing, chroma in zip(window[:half], decide(window, half), strict=True):
+                for drawing, shown in zip(window[:half], decide(window, half), strict=True):
                     waiting -= len(drawing.frames)
-                    shown = stretched(chroma, drawing.frames[0])
                     yield from (held.with_(chroma=shown) for held in drawing.frames)
                     drawing.frames.clear()
                 del window[:half]
-        for drawing, chroma in zip(window, decide(window, len(window)), strict=True):
-            shown = stretched(chroma, drawing.frames[0])
+        for drawing, shown in zip(window, decide(window, len(window)), strict=True):
             yield from (held.with_(chroma=shown) for held in drawing.frames)
