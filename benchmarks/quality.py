@@ -72,7 +72,7 @@ def main() -> None:
                 errors.setdefault(name, []).append(row)
         figures[episode] = {}
         for name, rows in errors.items():
-            squared, ciede, chroma = np.mean(rows, axis=0)
+            squared, ciede, chroma = np.mean(rows, axis=0).tolist()
             figures[episode][name] = {
                 "chroma_psnr": round(metrics.chroma_psnr(squared), 2),
                 "ciede2000": round(ciede, 2),
