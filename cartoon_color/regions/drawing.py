@@ -157,9 +157,19 @@ def _close(labels: NDArray[np.int32], gray: Codes) -> None:
         waiting = waiting[given == 0]
 
 
-@njit(cache=True)
 def _unite(labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], distance: NDArray[np.float32]) -> None:
     """Unite neighbors of about one gray whose border is no wall; then number the regions from 1, in place."""
+    pairs, inner, mean = _borders(labels, gray, walls, distance)
+    pairs.sort()  # out here, since a sort takes Numba three seconds to compile
+    _join(labels, pairs, inner, mean)
+
+
+@njit(cache=True)
+def _borders(
+    labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], distance: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    """For each place on a border both labels and whether there is a wall, in one number; and of each label the inner
+    pixels, and the mean of their gray."""
     height, width = gray.shape
     count = labels.max() + 1
     inner = np.zeros(count, np.int32)
@@ -172,7 +182,7 @@ def _unite(labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], dis
                 inner[labels[y, x]] += 1
                 mean[labels[y, x]] += gray[y, x]
     mean /= np.maximum(inner, 1)
-    pairs = np.empty(borders, np.int64)  # both labels, and whether there is a wall
+    pairs = np.empty(borders, np.int64)
     n = 0
     for y in range(height):
         for x in range(width):
@@ -181,7 +191,16 @@ def _unite(labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], dis
                     low, high = min(labels[y, x], labels[v, u]), max(labels[y, x], labels[v, u])
                     pairs[n] = (low * count + high) * 2 + (walls[y, x] or walls[v, u])
                     n += 1
-    pairs.sort()
+    return pairs, inner, mean
+
+
+@njit(cache=True)
+def _join(
+    labels: NDArray[np.int32], pairs: NDArray[np.int64], inner: NDArray[np.int32], mean: NDArray[np.float64]
+) -> None:
+    """Unite and number, by ascending pairs."""
+    height, width = labels.shape
+    count, borders = len(inner), len(pairs)
     parent = np.arange(count).astype(np.int32)
     start = 0
     while start < borders:
@@ -254,7 +273,8 @@ def _described(
                 second[i] += float(gray[y, x]) ** 2
     total, pixels_told = 0.0, 0
     for i in range(1, count):
-        center[i] /= area[i]
+        center[i, 0] /= area[i]  # a row at once takes Numba five seconds to compile
+        center[i, 1] /= area[i]
         pixels = deep[i] if deep[i] >= 4 else area[i]
         first[i] /= pixels
         second[i] = np.sqrt(max(0, second[i] / pixels - first[i] ** 2))
