@@ -262,8 +262,8 @@ def test_variant_sees_lightness(name: str) -> None:
 def test_variant_learns_a_picture(name: str) -> None:
     model = initialized(name)
     optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    lightness = torch.rand(2, 1, 64, 64) * 100
-    ab = torch.tensor([[40.0, 30.0], [-30.0, -40.0]])[:, :, None, None].expand(2, 2, 16, 16)
+    lightness = torch.rand(2, 1, 32, 32) * 100
+    ab = torch.tensor([[40.0, 30.0], [-30.0, -40.0]])[:, :, None, None].expand(2, 2, 8, 8)
     losses = []
     for _ in range(30):
         loss = model.loss(model(lightness), ab)
