@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--films", metavar="FOLDER", type=Path, help="the free films named in datasets/ (with -m film)")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Else one process would be left with them while the other has nothing to do.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_runtest_call() -> None:
     # Torch is slow to import, so only tests that need it do; it may have come with any of them.
     if "torch" in sys.modules:

@@ -88,6 +88,7 @@ def times(folder: Path, *patterns: str) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for pattern in patterns for path in folder.glob(pattern)}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_drawn_show_from_films_to_report(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"

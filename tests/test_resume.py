@@ -178,6 +178,7 @@ def together(folder: Path, content: str, *words: str) -> list[str]:
     return [*launcher, *words]
 
 
+@pytest.mark.long
 def test_two_processes_are_as_one_that_accumulates(dataset: Path, tmp_path: Path) -> None:
     """Even if they are killed halfway; bit for bit, but for the statistics of batch normalization: halves of gradients
     are exact."""
