@@ -11,12 +11,10 @@ import films
 import numpy as np
 import pytest
 import squares
-import torch
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from benchmarks import references as benchmark
-from cartoon_color import checkpoint, variants
-from cartoon_color.config import EncoderSettings, NetworkSettings
+from cartoon_color.config import EncoderSettings
 from cartoon_color.frames import RGB
 from cartoon_color.inspection import suggest
 from cartoon_color.painter import Painter
@@ -47,14 +45,6 @@ def made(path: Path, seeds: tuple[int, ...], u: int) -> Path:
 
 def seen(film: Path) -> list[RGB]:
     return [rgb for _, rgb in read_color(probe(film))]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    torch.manual_seed(0)
-    checkpoint.save(variants.build("compact", NetworkSettings(width=0.25, input_size=64)), path, {})
-    return path
 
 
 def test_places_by_hand() -> None:
