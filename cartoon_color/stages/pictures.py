@@ -14,7 +14,7 @@ from cartoon_color.frames import Chroma, Frame
 from cartoon_color.metrics import medians_by_label
 from cartoon_color.references import Reference
 from cartoon_color.regions.constellation import FEWEST, Constellation, Floats, find, large_enough
-from cartoon_color.regions.vote import Evidence
+from cartoon_color.regions.vote import Evidence, mean_in
 from cartoon_color.stages.follow import Followed, FollowRegions
 
 SIDES = (352, 264, 198, 148, 111)
@@ -74,7 +74,7 @@ class Pictures:
         np.put_along_axis(said, index, weight, axis=1)
         votes, shift = votes.copy(), shift.copy()
         votes[numbers] = SURE * votes[numbers].sum(axis=1, keepdims=True) * said
-        shift[numbers] = ab - _means(np.where(found.regions.inner, found.regions.labels, 0), chroma)[numbers]
+        shift[numbers] = ab - mean_in(found.regions.labels, found.regions.inner, chroma)[numbers]
         return votes, shift
 
 
@@ -110,10 +110,3 @@ def _constellation(found: Followed, numbers: NDArray[np.intp]) -> Constellation:
     assert found.regions is not None
     area = found.regions.area[numbers].astype(np.float32)
     return Constellation(found.regions.center[numbers].astype(np.float32), area, found.lightness[numbers])
-
-
-def _means(labels: NDArray[np.int32], chroma: Chroma) -> NDArray[np.float32]:
-    """Mean a, b of each label, (n + 1, 2)."""
-    pixels = np.maximum(np.bincount(labels.ravel()), 1)
-    sums = [np.bincount(labels.ravel(), chroma[..., k].ravel()) for k in range(2)]
-    return np.asarray(np.stack(sums, axis=1) / pixels[:, None], np.float32)
