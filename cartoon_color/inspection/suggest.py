@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from cartoon_color.color import resize_chroma
 from cartoon_color.compare import png
 from cartoon_color.errors import OutputError
 from cartoon_color.files import write_atomically
@@ -23,7 +24,6 @@ from cartoon_color.inspection.candidates import Candidates, Suggestion
 from cartoon_color.inspection.watch import full_range, watched
 from cartoon_color.painter import Painter
 from cartoon_color.render import READ_AHEAD
-from cartoon_color.stages.motion import stretched
 from cartoon_color.streams import prefetched
 from cartoon_color.video import Ending, paint, probe, read
 
@@ -169,7 +169,7 @@ def _draw(suggestions: Sequence[Suggestion], out: Path, info: VideoInfo, frames:
             frame = next(frames)
             chosen = wanted.pop(frame.index, None)
             if chosen is not None:
-                chroma = stretched(chosen.chroma.astype(np.float32), frame)
+                chroma = resize_chroma(chosen.chroma.astype(np.float32), frame.luma.shape)
                 write_atomically(out / chosen.picture, png(paint(full_range(frame.luma, info), chroma)))
 
 

@@ -7,10 +7,10 @@ from itertools import groupby
 
 import numpy as np
 
+from cartoon_color.color import resize_chroma
 from cartoon_color.frames import Chroma, ColorRange, Frame
 from cartoon_color.regions import Labels
 from cartoon_color.stages.follow import FollowRegions
-from cartoon_color.stages.motion import stretched
 
 Colors = Mapping[int, tuple[float, float]]
 """CIELAB a, b by the number of a track."""
@@ -66,5 +66,5 @@ def _painted(frame: Frame, tracks: Labels, colors: Colors) -> Chroma:
         over[tracks == number] = *ab, 1
     if not over[..., 2].any():
         return frame.chroma
-    large = stretched(over, frame)
-    return np.asarray(stretched(frame.chroma, frame) * (1 - large[..., 2:]) + large[..., :2], np.float32)
+    large = resize_chroma(over, frame.luma.shape)
+    return np.asarray(resize_chroma(frame.chroma, frame.luma.shape) * (1 - large[..., 2:]) + large[..., :2], np.float32)

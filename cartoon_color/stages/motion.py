@@ -168,12 +168,6 @@ def as_bright(picture: Gray, other: Gray) -> tuple[float, Gray]:
     return gain, np.asarray(cv2.LUT(picture, table))
 
 
-def stretched(chroma: Chroma, frame: Frame) -> Chroma:
-    """`chroma` at the size of `frame`."""
-    height, width = frame.luma.shape
-    return np.asarray(cv2.resize(chroma, (width, height)), np.float32)
-
-
 def times(chroma: NDArray[Any], weight: Plane) -> Chroma:
     """Both channels by one weight; NumPy's broadcasting takes several times as long."""
     return np.asarray(cv2.multiply(chroma, cv2.merge([weight, weight])), np.float32)

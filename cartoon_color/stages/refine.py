@@ -14,7 +14,6 @@ from cartoon_color.regions import Labels, Lightness
 from cartoon_color.regions.felzenszwalb import segment_graph
 from cartoon_color.regions.fill import fill
 from cartoon_color.regions.region_growing import grow_regions
-from cartoon_color.stages.motion import stretched
 from cartoon_color.streams import Stage
 
 
@@ -52,7 +51,8 @@ class Refine:
         """
         if frame.chroma is None:
             raise ValueError(f"frame {frame.index} has no chroma")
-        return fill(stretched(frame.chroma, frame), labels, clusters=self.settings.clusters, rest=self.settings.rest)
+        chroma = color.resize_chroma(frame.chroma, frame.luma.shape)
+        return fill(chroma, labels, clusters=self.settings.clusters, rest=self.settings.rest)
 
 
 class RefineMembers:
