@@ -132,7 +132,11 @@ def find_frames(
         placed[index] = reference
     for reference in references:
         if reference in foreign:
-            say(f"{reference.path} shows no frame of {info.path}; {otherwise}.")
+            shape = ""
+            if reference not in shaped:
+                width, height = reference.size
+                shape = f", whose shape ({info.width}x{info.height}) is not its own ({width}x{height})"
+            say(f"{reference.path} shows no frame of {info.path}{shape}; {otherwise}.")
     return {index: reference.paint for index, reference in placed.items()}
 
 

@@ -204,7 +204,8 @@ def test_a_reference_of_another_film_is_told_and_left_out(tmp_path: Path) -> Non
 def test_a_picture_of_another_shape_is_told_and_left_out(tmp_path: Path) -> None:
     told: list[str] = []
     assert found([write(tmp_path / "wide.png", cv2.resize(picture(7), (256, 96)))], told) == {}
-    assert told == [f"{tmp_path / 'wide.png'} shows no frame of film.mkv; it changes nothing."]
+    shape = "whose shape (128x96) is not its own (256x96)"
+    assert told == [f"{tmp_path / 'wide.png'} shows no frame of film.mkv, {shape}; it changes nothing."]
 
 
 def test_of_two_references_for_a_frame_the_latter_counts(tmp_path: Path) -> None:
