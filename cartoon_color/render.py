@@ -16,11 +16,13 @@ from cartoon_color.errors import OutputError
 from cartoon_color.frames import Frame, Luma, VideoInfo
 from cartoon_color.painter import Painter
 from cartoon_color.references import Paint
-from cartoon_color.streams import chain, prefetched
+from cartoon_color.streams import prefetched, side_by_side
 from cartoon_color.video import Ending, Writer, probe, read
 
 READ_AHEAD = 8
 """Frames decoded before they are asked for."""
+_AHEAD = 4
+"""Frames that a stage is ahead of the next one; behind the network, 5 MB each."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,11 @@ def render(
         made_folder(output.parent, make=make_folder),
         Writer(output, info, encoder, drop=drop, overwrite=overwrite) as writer,
         # However the film ends, the thread that decodes it is waited for.
-        closing(cast("Generator[Frame, None, None]", decoded)),
+        closing(decoded),
+        side_by_side(decoded, painter.stages(info, paints), _AHEAD) as colored,
     ):
         shown = -1
-        for frame in chain(decoded, painter.stages(info, paints)):
+        for frame in colored:
             if frame.drawing != shown:
                 u, v = chroma_planes(frame, info, writer)
                 shown = frame.drawing

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -35,6 +36,18 @@ def chain(frames: Iterator[Frame], stages: Iterable[Stage]) -> Iterator[Frame]:
     return frames
 
 
+@contextmanager
+def side_by_side(frames: Iterator[Frame], stages: Sequence[Stage], size: int) -> Iterator[Iterator[Frame]]:
+    """Pass `frames` through `stages`, each that looks ahead in a thread of its own with those before it, at most `size`
+    frames before the next one. However it ends, the threads are waited for."""
+    with ExitStack() as stack:
+        for stage in stages:
+            frames = stage(frames)
+            if stage.lookahead:
+                frames = stack.enter_context(closing(prefetched(frames, size)))
+        yield frames
+
+
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of `size` items; the last one may be shorter."""
     if size < 1:
@@ -44,7 +57,7 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def prefetched(items: Iterable[T], size: int) -> Iterator[T]:
+def prefetched(items: Iterable[T], size: int) -> Generator[T, None, None]:
     """Draw `items` in a thread of its own, at most `size` ahead.
 
     An exception in the thread is raised where the item would have come. Closing the generator stops the thread.

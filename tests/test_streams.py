@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cartoon_color.streams import batched, chain, prefetched
+from cartoon_color.streams import batched, chain, prefetched, side_by_side
 
 
 def names() -> list[str]:
@@ -128,3 +128,62 @@ def test_prefetched_closes_its_source() -> None:
     ahead.close()
     assert closed == ["prefetch"]
     assert "prefetch" not in names()
+
+
+class Threads:
+    """A stage that tells which thread it runs in."""
+
+    def __init__(self, lookahead: int, told: list[int]) -> None:
+        self.lookahead = lookahead
+        self.told = told
+
+    def __call__(self, items: Iterator[str]) -> Iterator[str]:
+        for item in items:
+            self.told.append(threading.get_ident())
+            yield item + str(self.lookahead)
+
+
+def test_stages_that_look_ahead_run_in_threads_of_their_own() -> None:
+    told: list[list[int]] = [[], [], [], []]
+    stages = [Threads(lookahead, each) for lookahead, each in zip((0, 1, 2, 0), told, strict=True)]
+    with side_by_side(iter("abc"), stages, 2) as items:
+        assert list(items) == ["a0120", "b0120", "c0120"]
+    first, second, third, last = (each[0] for each in told)
+    assert all(set(each) == {each[0]} for each in told)
+    assert first == second
+    assert len({second, third, last}) == 3
+    assert last == threading.get_ident()
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_stages_side_by_side_end_with_what_they_are_in(broken: int) -> None:
+    """Whichever stage fails, or the loop over them all: threads are gone, and the source is free."""
+
+    class Fails(Adds):
+        lookahead = 1
+
+        def __call__(self, items: Iterator[str]) -> Iterator[str]:
+            for place, item in enumerate(items):
+                if place == 5:
+                    raise KeyError
+                yield item
+
+    class Passes(Adds):
+        lookahead = 1
+
+        def __call__(self, items: Iterator[str]) -> Iterator[str]:
+            yield from items
+
+    before, drawn = names(), iter(range(100))
+    stages = [Fails("") if place == broken else Passes("") for place in range(2)]
+
+    def loop() -> None:
+        with side_by_side(drawn, stages, 3) as items:
+            for place, _ in enumerate(items):
+                if place == 5:
+                    raise KeyError
+
+    with pytest.raises(KeyError):
+        loop()
+    assert names() == before
+    assert next(drawn) < 50

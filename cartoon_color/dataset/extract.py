@@ -271,7 +271,7 @@ def _extract(
     consider = _comparison(settings, info)
     rows: list[Row] = []
     with (
-        closing(prefetched(_part(info, episode.frames, settings.deinterlace), AHEAD)) as source,  # type: ignore[type-var]
+        closing(prefetched(_part(info, episode.frames, settings.deinterlace), AHEAD)) as source,
         PicturePool(files, settings.size, profile, workers) as pool,
     ):
         for frame, planes in _with_shots(source, DetectShots(settings.shots, bit_depth=info.bit_depth)):

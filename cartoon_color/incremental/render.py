@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import cast
 
 from cartoon_color.config import EncoderSettings
 from cartoon_color.corrections import Correction
@@ -78,7 +77,7 @@ def render_corrected(
         """A pass over the film, decoded ahead; each frame is counted once it is done with."""
         count = progress(name)
         decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
-        with closing(cast("Generator[Frame, None, None]", decoded)):
+        with closing(decoded):
             for frame in decoded:
                 yield frame
                 count(frame.index + 1, total)

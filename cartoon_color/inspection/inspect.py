@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -96,7 +96,7 @@ def inspect(
     decoded = prefetched(ending.guard(read(info, deinterlace=deinterlace)), READ_AHEAD)
     rows: list[ShotRow] = []
     frames = 0
-    with closing(cast("Generator[Frame, None, None]", decoded)):
+    with closing(decoded):
         try:
             old = _old(out, overwrite=overwrite)
             colored = watched(decoded, painter, info)

@@ -135,7 +135,7 @@ def suggest(
         shot: Candidates | None = None
         origin = Fraction(0)
         frames[film] = 0
-        with closing(cast("Generator[Frame, None, None]", decoded)):
+        with closing(decoded):
             for frame, voted in watched(decoded, painter, info):
                 if frame.index == 0:
                     origin = frame.pts * frame.time_base

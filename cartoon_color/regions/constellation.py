@@ -78,7 +78,7 @@ def find(picture: Constellation, drawing: Constellation) -> tuple[Floats, NDArra
     return score[back], which[back]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _find(
     center: Floats,
     area: Floats,

@@ -83,7 +83,7 @@ def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
     return Regions(markers, inner, area, mean, _with_neighbors(spread, markers, np.asarray(drawn)), center)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _root(parent: NDArray[np.int32], i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -91,7 +91,7 @@ def _root(parent: NDArray[np.int32], i: int) -> int:
     return i
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _with_thin(cores: NDArray[np.int32], gray: Codes, lines: NDArray[np.bool_]) -> NDArray[np.int32]:
     """The cores, and connected areas of even gray that hold none, numbered after them."""
     height, width = gray.shape
@@ -138,7 +138,7 @@ def _with_thin(cores: NDArray[np.int32], gray: Codes, lines: NDArray[np.bool_]) 
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _close(labels: NDArray[np.int32], gray: Codes) -> None:
     """Give pixels without a label that of the neighbor nearest in gray, from the edge of what is labeled inwards."""
     height, width = gray.shape
@@ -164,7 +164,7 @@ def _unite(labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], dis
     _join(labels, pairs, inner, mean)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _borders(
     labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], distance: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
@@ -194,7 +194,7 @@ def _borders(
     return pairs, inner, mean
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _join(
     labels: NDArray[np.int32], pairs: NDArray[np.int64], inner: NDArray[np.int32], mean: NDArray[np.float64]
 ) -> None:
@@ -225,7 +225,7 @@ def _join(
             labels[y, x] = number[i]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _with_neighbors(spread: NDArray[np.float32], labels: Labels, drawn: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The spread of each region with its neighbors', as far as no line is drawn between them: a patch of even gray in a
     painting is a part of the painting."""
@@ -246,7 +246,7 @@ def _with_neighbors(spread: NDArray[np.float32], labels: Labels, drawn: NDArray[
     return (spread + beyond / np.maximum(border, 1)).astype(np.float32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _described(
     labels: NDArray[np.int32], gray: Codes, distance: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:

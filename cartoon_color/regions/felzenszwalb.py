@@ -45,7 +45,7 @@ def segment_graph(
     return _merge(weights, edges, height, width, scale, min_size)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sorted_edges(values: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
     """Weights of all edges, and the edges by rising weight; the number of an edge is 4 * pixel + direction."""
     height, width = values.shape
@@ -73,7 +73,7 @@ def _sorted_edges(values: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDAr
     return weights, edges
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _merge(
     weights: NDArray[np.uint16], edges: NDArray[np.int32], height: int, width: int, scale: float, min_size: int
 ) -> Labels:
@@ -110,7 +110,7 @@ def _merge(
     return labels.reshape(height, width)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _root(parent: NDArray[np.int32], pixel: int) -> int:
     while parent[pixel] != pixel:
         parent[pixel] = parent[parent[pixel]]
@@ -118,7 +118,7 @@ def _root(parent: NDArray[np.int32], pixel: int) -> int:
     return pixel
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _join(parent: NDArray[np.int32], size: NDArray[np.int32], one: int, other: int) -> int:
     """The root of both together: that of the larger."""
     if size[one] < size[other]:

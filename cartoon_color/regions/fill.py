@@ -48,7 +48,7 @@ def fill(chroma: Chroma, labels: Labels, *, clusters: Clusters = "2", rest: Rest
     return np.asarray(cv2.merge((a, b)), np.float32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _region_colors(
     a: NDArray[np.float32], b: NDArray[np.float32], labels: NDArray[np.int32], k: int
 ) -> NDArray[np.float32]:
@@ -74,7 +74,7 @@ def _region_colors(
     return colors
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _main_color(x: NDArray[np.float32], y: NDArray[np.float32], k: int) -> tuple[float, float]:
     if not x.size:
         return 0.0, 0.0
@@ -94,7 +94,7 @@ def _main_color(x: NDArray[np.float32], y: NDArray[np.float32], k: int) -> tuple
     return found[best, 0], found[best, 1]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _starts(x: NDArray[np.float32], y: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """Where k-means starts: (2, k), of which the first ones are the starts for fewer clusters."""
     mean_x, mean_y, axis_x, axis_y, low, high = _axis(x, y)
@@ -114,7 +114,7 @@ def _starts(x: NDArray[np.float32], y: NDArray[np.float32], k: int) -> NDArray[n
     return starts
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _largest_cluster(
     x: NDArray[np.float32], y: NDArray[np.float32], centers: NDArray[np.float32]
 ) -> tuple[float, float, float]:
@@ -205,7 +205,7 @@ def _k_means(
     return counts, error
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _nearest_region(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Spread regions over the pixels in none; `labels` has a border of -1, which is taken off."""
     height, width = labels.shape
@@ -228,7 +228,7 @@ def _nearest_region(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return labels[1 : height - 1, 1 : width - 1].copy()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _paint(
     a: NDArray[np.float32], b: NDArray[np.float32], labels: NDArray[np.int32], colors: NDArray[np.float32]
 ) -> None:

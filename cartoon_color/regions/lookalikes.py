@@ -126,7 +126,7 @@ def find_look_alikes(of: Tracks, row: int, among: Tracks) -> dict[int, float]:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _described(labels: Labels, lightness: NDArray[np.float32]) -> Features:
     height, width = labels.shape
     count, bins = len(lightness), 6

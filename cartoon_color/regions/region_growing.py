@@ -40,7 +40,7 @@ def grow_regions(lightness: Lightness) -> Labels:
     return np.ascontiguousarray(_grow(values, distance)[1:-1, 1:-1])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _grow(values: NDArray[np.float32], distance: NDArray[np.int16]) -> Labels:
     """Grow all regions of a picture with a border of one pixel; `values` of pixels that have a region become infinite.
 
@@ -81,7 +81,7 @@ def _grow(values: NDArray[np.float32], distance: NDArray[np.int16]) -> Labels:
     return labels
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _send_wave(far: NDArray[np.int16], region: NDArray[np.int32], wave: NDArray[np.int32], width: int) -> None:
     """Lower the distances of all pixels that `region` is now the nearest to; breadth first."""
     end = 0
@@ -103,7 +103,7 @@ def _send_wave(far: NDArray[np.int16], region: NDArray[np.int32], wave: NDArray[
                 end += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _farthest(far: NDArray[np.int16], bounds: NDArray[np.int16], width: int) -> int:
     """The pixel with the greatest distance, the first in reading order; 0 if that is not above the least."""
     while True:
@@ -121,7 +121,7 @@ def _farthest(far: NDArray[np.int16], bounds: NDArray[np.int16], width: int) -> 
             return at
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _greatest(distances: NDArray[np.int16]) -> int:
     greatest = np.int16(-1)
     for distance in distances:

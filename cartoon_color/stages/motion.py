@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, cast
 
 import cv2
@@ -76,19 +77,22 @@ def small_chroma(frame: Frame) -> Chroma:
 
 
 class SharedMotion:
-    """Motion between drawings that follow each other, estimated once for two stages that look at the same ones."""
+    """Motion between drawings that follow each other, estimated once for two stages that look at the same ones, be it in
+    different threads."""
 
     def __init__(self) -> None:
         self._estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._estimating = Lock()
         self._waiting: dict[int, Motion] = {}
 
     def __call__(self, drawing: int, gray: Gray, last: Gray) -> Motion:
         """From `drawing`, an index, to the one before; `gray` and `last` are theirs, without grain."""
         found = self._waiting.pop(drawing, None)
         if found is None:
-            found = self._waiting[drawing] = motion(self._estimator, gray, last)
-            if len(self._waiting) > _MOST_WAITING:
-                del self._waiting[next(iter(self._waiting))]
+            with self._estimating:
+                found = self._waiting[drawing] = motion(self._estimator, gray, last)
+                for late in list(self._waiting)[:-_MOST_WAITING]:
+                    self._waiting.pop(late, None)  # the other stage may have taken it by now
         return found
 
 
@@ -105,7 +109,8 @@ def flow(estimator: cv2.DISOpticalFlow, gray: Gray, other: Gray, near: Flow | No
     """Where in `other` each pixel of `gray` is, looked for around `near`; pictures too small for it stand still."""
     if min(gray.shape) < 16:
         return np.zeros((*gray.shape, 2), np.float32)
-    start = np.empty(0, np.float32) if near is None else near.copy()
+    # Without a start, OpenCV takes what is left of the flow before.
+    start = np.zeros((*gray.shape, 2), np.float32) if near is None else near.copy()
     return np.asarray(estimator.calc(gray, other, start), np.float32)
 
 
