@@ -77,8 +77,8 @@ def small_chroma(frame: Frame) -> Chroma:
 
 
 class SharedMotion:
-    """Motion between drawings that follow each other, estimated once for two stages that look at the same ones, be it in
-    different threads."""
+    """Motion between drawings that follow each other, estimated once for two stages that look at the same ones, in
+    whatever threads."""
 
     def __init__(self) -> None:
         self._estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
