@@ -109,19 +109,10 @@ def _find(
                     expected = scale * scale * area[other]
                     spread = _PLACE * (np.sqrt(across * across + down * down) + np.sqrt(expected) / 2)
                     x, y = drawn_center[drawn, 0] + across, drawn_center[drawn, 1] + down
-                    least = _FAR**2
                     bright = lightness[other] + shade
-                    low = np.searchsorted(drawn_lightness, bright - _SHADE * _FAR)
-                    for i in range(low, len(drawn_area)):
-                        lighter = (drawn_lightness[i] - bright) / _SHADE
-                        if lighter > _FAR:
-                            break
-                        apart = (drawn_center[i, 0] - x) ** 2 + (drawn_center[i, 1] - y) ** 2
-                        apart = apart / (spread * spread) + lighter * lighter
-                        if i != drawn and apart < least:
-                            apart += (np.log(drawn_area[i] / expected) / _SIZE) ** 2
-                            if apart < least:
-                                least, there[k] = apart, i
+                    least, there[k] = _nearest(
+                        x, y, spread, expected, bright, drawn, drawn_center, drawn_area, drawn_lightness
+                    )
                     trust[k] = np.exp(-least / 2) if least < _FAR**2 else 0
                     total += trust[k]
                     expecting += 1 if expected > _SMALL else trust[k]
@@ -137,3 +128,31 @@ def _find(
                     if believed > score[there[k]]:
                         score[there[k]], which[there[k]] = believed, other
     return score, which
+
+
+@njit(cache=True, nogil=True)
+def _nearest(
+    x: float,
+    y: float,
+    spread: float,
+    area: float,
+    lightness: float,
+    but: int,
+    drawn_center: Floats,
+    drawn_area: Floats,
+    drawn_lightness: Floats,
+) -> tuple[float, int]:
+    """Which drawn region is most like one of this place, area and lightness, itself left out; and its squared distance
+    in deviations, `_FAR` squared if none is near."""
+    least, nearest = _FAR**2, 0
+    for i in range(np.searchsorted(drawn_lightness, lightness - _SHADE * _FAR), len(drawn_area)):
+        lighter = (drawn_lightness[i] - lightness) / _SHADE
+        if lighter > _FAR:
+            break
+        apart = (drawn_center[i, 0] - x) ** 2 + (drawn_center[i, 1] - y) ** 2
+        apart = apart / (spread * spread) + lighter * lighter
+        if i != but and apart < least:
+            apart += (np.log(drawn_area[i] / area) / _SIZE) ** 2
+            if apart < least:
+                least, nearest = apart, i
+    return least, nearest

@@ -127,7 +127,7 @@ def _largest_cluster(
     return centers[0, largest], centers[1, largest], error
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz"})
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def _axis(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float, float, float, float, float]:
     """The mean of points, the direction in which they vary most, and where along it the first and the last lie."""
     mean_x = mean_y = xx = xy = yy = 0.0
@@ -151,7 +151,7 @@ def _axis(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float,
     return mean_x, mean_y, axis_x, axis_y, low, high
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz", "nnan"})
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "nnan"})
 def _k_means(
     x: NDArray[np.float32], y: NDArray[np.float32], centers: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], float]:
