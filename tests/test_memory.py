@@ -25,8 +25,8 @@ from cartoon_color.errors import InputError, OutputError, SettingsError, Weights
 from cartoon_color.frames import Description, Frame
 from cartoon_color.memory import Memory, load_memory, save_memory
 from cartoon_color.memory.files import FORMAT
-from cartoon_color.memory.making import SHARPNESS, make, merged
-from cartoon_color.memory.recall import Calibration, Entries, Looks
+from cartoon_color.memory.making import make, merged
+from cartoon_color.memory.recall import KNOWN, Entries, Looks
 from cartoon_color.painter import Painter
 from cartoon_color.regions.vote import mean_in
 from cartoon_color.stages.vote import Vote
@@ -68,8 +68,8 @@ def show() -> Memory:
 def test_recall_is_a_kernel_regression(show: Memory) -> None:
     """Against the definition in float64, over all entries."""
     rng = np.random.default_rng(2)
-    asked, lightness = rng.normal(0, 2, (40, 8)), rng.uniform(35, 65, 40)
     kept = show.entries.features.astype(np.float64)
+    asked, lightness = kept[::5] + rng.normal(0, 0.7, (40, 8)), rng.uniform(40, 60, 40)
     mean, deviation = kept.mean(axis=0), kept.std(axis=0)
     units = [
         each / np.linalg.norm(each, axis=1, keepdims=True)
@@ -77,14 +77,13 @@ def test_recall_is_a_kernel_regression(show: Memory) -> None:
     ]
     apart = lightness[:, None] - show.entries.lightness
     distance = 1 - units[0] @ units[1].T + (apart / 10) ** 2 / 2
-    weight = np.exp(-distance / show.calibration.sharpness)
+    weight = np.exp(-distance / (distance.min(axis=1, keepdims=True) + 0.001))
     expected = weight @ show.entries.paint / weight.sum(axis=1, keepdims=True)
     found = show.recall(asked.astype(np.float32), lightness.astype(np.float32))
     np.testing.assert_allclose(found.ab, expected, atol=0.3)
     np.testing.assert_allclose(found.votes.sum(axis=1), 1, atol=1e-4)
     np.testing.assert_allclose(found.votes @ AB_BINS, expected, atol=2)  # soft encoding shifts colors a little
-    limit = show.calibration.known
-    np.testing.assert_allclose(found.known, np.clip(2 - distance.min(axis=1) / limit, 0, 1), atol=0.02)
+    np.testing.assert_allclose(found.known, np.clip(2 - distance.min(axis=1) / KNOWN, 0, 1), atol=0.02)
 
 
 def test_likeness_decides_between_paints_of_one_gray(show: Memory) -> None:
@@ -115,32 +114,35 @@ def test_no_regions_in_a_drawing(show: Memory) -> None:
     assert (found.votes.shape, found.ab.shape, found.known.shape) == ((0, 313), (0, 2), (0,))
 
 
-def test_sharpness_follows_from_the_other_episodes() -> None:
-    """Where looks tell paints, near matches count alone; where paints vary at random, many are averaged."""
+@pytest.mark.parametrize("episodes", [1, 2])
+def test_what_was_drawn_again_gets_its_own_paint_and_what_is_only_alike_a_mean(episodes: int) -> None:
+    """Red and blue in turns around a circle: what is nearest in another shot or episode is always of the other paint,
+    so leaving one out tells nothing of what comes again."""
     rng = np.random.default_rng(3)
-    kept = entries(rng, 400)
-    angle = rng.uniform(-np.pi, np.pi, 400)
-    circle = np.zeros((400, 8))
+    angle = np.arange(24) * np.pi / 12
+    circle = np.zeros((24, 8), np.float32)
     circle[:, 0], circle[:, 1] = np.cos(angle), np.sin(angle)
-    told = replace(
-        kept,
-        features=circle.astype(np.float32),
-        lightness=np.full(400, 50, np.float32),
-        paint=(60 * circle[:, :2]).astype(np.float32),
-    )
-    noise = replace(told, paint=rng.normal(0, 30, (400, 2)).astype(np.float32))
-    sharp, dull = (make("drawn", ["a", "b"], "", each, looks(rng)).calibration.sharpness for each in (told, noise))
-    assert sharp < dull == max(SHARPNESS)
+    gray = np.full(12, 50, np.float32)
+    told = replace(entries(rng, 12, episodes=episodes), features=circle[::2], lightness=gray)
+    memory = make("drawn", ["a", "b"][:episodes], "", told, looks(rng))
+    np.testing.assert_allclose(memory.recall(circle[::2], gray).ab, told.paint, atol=0.1)
+    mean = (np.array(RED) + BLUE) / 2
+    np.testing.assert_allclose(memory.recall(circle[1::2], gray).ab, np.tile(mean, (12, 1)), atol=0.1)
 
 
-def test_a_single_episode_is_calibrated_by_its_shots() -> None:
-    rng = np.random.default_rng(4)
-    made = make(
-        "drawn", ["only"], "", entries(rng, 100, episodes=1), replace(looks(rng), episode=np.zeros(20, np.int32))
-    )
-    assert 0 < made.calibration.known < 1
-    one = entries(rng, 1, episodes=1)
-    assert make("drawn", ["only"], "", one, looks(rng, 1)).calibration.known > 0
+def test_how_far_drawings_of_a_show_differ_by_hand() -> None:
+    """Each in units of the deviation, which is 5, to the nearest of another episode, or of another shot."""
+    rng = np.random.default_rng(5)
+    kept = entries(rng, 4)
+    steps = np.array([[0], [10], [0], [10]], np.float32), np.arange(4, dtype=np.int32)
+    two = make("drawn", ["a", "b"], "", kept, Looks(steps[0], np.array([0, 0, 1, 1], np.int32), steps[1]))
+    assert two.familiar == pytest.approx(0, abs=1e-5)
+    split = make("drawn", ["a", "b"], "", kept, Looks(steps[0], np.array([0, 1, 0, 1], np.int32), steps[1]))
+    assert split.familiar == pytest.approx(4, rel=1e-3)
+    alone = make("drawn", ["a"], "", kept, Looks(steps[0], np.zeros(4, np.int32), np.array([0, 1, 0, 1], np.int32)))
+    assert alone.familiar == pytest.approx(4, rel=1e-3)
+    shot = make("drawn", ["a"], "", kept, Looks(steps[0], np.zeros(4, np.int32), np.zeros(4, np.int32)))
+    assert shot.familiar > 0
 
 
 # --- merging ---
@@ -176,7 +178,7 @@ def test_round_trip(show: Memory, tmp_path: Path) -> None:
     save_memory(show, tmp_path / "made" / "show.memory")
     again = load_memory(tmp_path / "made" / "show.memory")
     assert (again.show, again.episodes, again.weights) == (show.show, show.episodes, show.weights)
-    assert again.calibration == show.calibration
+    assert again.familiar == show.familiar
     np.testing.assert_array_equal(again.entries.paint, show.entries.paint)
     np.testing.assert_allclose(again.entries.features, show.entries.features, atol=4e-3)
     np.testing.assert_array_equal(again.entries.shot, show.entries.shot)
@@ -233,7 +235,7 @@ def voted(frame_look: float, *, shaded: bool = False) -> np.ndarray:
         np.zeros(4, np.int32),
     )
     look = Looks(np.array([[0.0], [0.1], [1], [1.1]], np.float32), np.array([0, 1, 0, 1]), np.zeros(4, np.int32))
-    memory = Memory("drawn", ("a", "b"), "", kept, look, Calibration(0.01, 0.3, 0.3))
+    memory = Memory("drawn", ("a", "b"), "", kept, look, 0.3)
     frame = Frame(
         picture,
         0,

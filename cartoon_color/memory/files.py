@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ from safetensors.numpy import save as serialize
 
 from cartoon_color.errors import InputError, OutputError, WeightsError
 from cartoon_color.files import write_atomically
-from cartoon_color.memory.recall import FIELDS, Calibration, Entries, Looks, Memory
+from cartoon_color.memory.recall import FIELDS, Entries, Looks, Memory
 
-FORMAT = "cartoon-color memory/1"
+FORMAT = "cartoon-color memory/2"
 
 
 def save_memory(memory: Memory, path: Path) -> None:
@@ -31,7 +30,7 @@ def save_memory(memory: Memory, path: Path) -> None:
         "show": memory.show,
         "episodes": json.dumps(memory.episodes),
         "weights": memory.weights,
-        "calibration": json.dumps(astuple(memory.calibration)),
+        "familiar": repr(memory.familiar),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,8 +63,8 @@ def load_memory(path: Path) -> Memory:
             *(arrays[name].astype(np.float32) for name in FIELDS[:4]), *(arrays[name] for name in FIELDS[4:])
         )
         looks = Looks(arrays["look"], arrays["look_episode"], arrays["look_shot"])
-        calibration = Calibration(*json.loads(told["calibration"]))
-        return Memory(told["show"], tuple(json.loads(told["episodes"])), told["weights"], entries, looks, calibration)
+        episodes, familiar = tuple(json.loads(told["episodes"])), float(told["familiar"])
+        return Memory(told["show"], episodes, told["weights"], entries, looks, familiar)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the memory {path} is damaged ({error}); make it again") from None
 

@@ -13,6 +13,8 @@ _SHADE = 10.0
 """Difference in L* that counts as much as features at right angles, halved."""
 _REACH = 8.0
 """Difference in L* beyond which nothing is looked for."""
+_SAME = np.float32(0.001)
+"""Distance of what is drawn again; half floats tell no less."""
 _AT_ONCE = 16
 """Regions of like gray that are looked up together."""
 
@@ -33,10 +35,11 @@ def unit(features: Float, scale: tuple[Float, Float]) -> Float:
     return np.asarray(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6), np.float32)
 
 
-def kernel(distance: Float, sharpness: float) -> Float:
-    """Weights that sum to 1 in each row."""
+def kernel(distance: Float) -> Float:
+    """Weights that sum to 1 in each row: as far again as the nearest, a match counts by 1/e."""
+    nearest = distance.min(axis=1, keepdims=True)
     # Numbers too small to be normalized take twenty times as long.
-    weight = np.exp(np.maximum(distance / np.float32(-sharpness), np.float32(-30)))
+    weight = np.exp(np.maximum((nearest - distance) / (np.maximum(nearest, 0) + _SAME), np.float32(-30)))
     return np.asarray(weight / weight.sum(axis=1, keepdims=True), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""From regions and drawings to a memory: like ones merged, and how far it can be trusted."""
+"""From regions and drawings to a memory: like ones merged, and how far those of one show differ."""
 
 from __future__ import annotations
 
@@ -8,31 +8,18 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 
-from cartoon_color.memory.likeness import (
-    kernel,
-    look_distances,
-    look_keys,
-    region_distances,
-    region_keys,
-    scale_of,
-    unit,
-)
-from cartoon_color.memory.recall import FIELDS, Calibration, Entries, Looks, Memory
+from cartoon_color.memory.likeness import look_distances, look_keys, scale_of, unit
+from cartoon_color.memory.recall import FIELDS, Entries, Looks, Memory
 from cartoon_color.streams import batched
 
 MOST_ENTRIES = 1 << 15
 """Kept of a show; like ones are merged until no more are left."""
 MOST_DRAWINGS = 1 << 13
 """Whose looks are kept; more are thinned out evenly."""
-SHARPNESS = (0.003, 0.01, 0.03, 0.1)
-"""Distances at which a match counts by 1/e, of which leaving out episodes chooses one."""
 _QUERIES = 2000
-"""Entries that are looked up for that."""
-_KNOWN = 95.0
-"""Percentile of the distances to the nearest region of another episode up to which a region is known; from twice that
-on it is unknown, ..."""
-_FAMILIAR = 75.0
-"""... and the same of whole drawings: few drawings of another show are as near, while some regions always are."""
+"""Drawings that are looked up to tell how far those of one show differ, ..."""
+_FAMILIAR = 85.0
+"""... and the percentile of the differences up to which one is familiar: few drawings of another show are as near."""
 _CELLS = (
     (2.0, 4.0, 24),
     (2.0, 4.0, 16),
@@ -93,38 +80,19 @@ def joined_looks(parts: Sequence[Looks]) -> Looks:
 
 
 def make(show: str, episodes: Sequence[str], weights: str, entries: Entries, looks: Looks) -> Memory:
-    """A memory that knows how far it can be trusted."""
-    return Memory(show, tuple(episodes), weights, entries, looks, _calibrated(entries, looks))
+    """A memory that knows which drawings can be of its show."""
+    return Memory(show, tuple(episodes), weights, entries, looks, _familiar(looks))
 
 
-def _calibrated(entries: Entries, looks: Looks) -> Calibration:
-    """Look each of some entries up in the other episodes."""
-    several = len(np.unique(entries.episode)) > 1
-    part, look_part = (entries.episode, looks.episode) if several else (entries.shot, looks.shot)
-    units = unit(entries.features, scale_of(entries.features))
-    keys = region_keys(units, entries.lightness)
-    errors = np.zeros(len(SHARPNESS))
-    regions: list[float] = []
-    rows = np.random.default_rng(0).permutation(len(entries))[:_QUERIES]
-    for asked, inside, distance in region_distances(units[rows], entries.lightness[rows], keys, entries.lightness):
-        asking = rows[asked]
-        own = part[asking, None] == part[inside]
-        able = ~own.all(axis=1)
-        asking, distance = asking[able], np.where(own, np.float32(1e3), distance)[able]
-        nearest = distance.min(axis=1, keepdims=True)
-        regions += nearest[:, 0].tolist()
-        for number, sharpness in enumerate(SHARPNESS):
-            found = kernel(distance - nearest, sharpness) @ entries.paint[inside]
-            wrong = np.square(found - entries.paint[asking]).sum(axis=1)
-            errors[number] += wrong @ entries.weight[asking]
+def _familiar(looks: Looks) -> float:
+    """How far drawings are from the likest one of another episode (another shot, where there is one episode)."""
+    part = looks.episode if len(np.unique(looks.episode)) > 1 else looks.shot
     scaled = looks.look / scale_of(looks.look)[1]
-    drawings: list[float] = []
-    look_keyed = look_keys(scaled)
+    keys = look_keys(scaled)
+    nearest: list[float] = []
     for some in batched(np.random.default_rng(0).permutation(len(scaled))[:_QUERIES].tolist(), 64):
-        own = look_part[some, None] == look_part
-        apart = np.where(own, np.float32(np.inf), look_distances(scaled[some], look_keyed))[~own.all(axis=1)]
-        drawings += apart.min(axis=1).tolist()
+        own = part[some, None] == part
+        apart = np.where(own, np.float32(np.inf), look_distances(scaled[some], keys))[~own.all(axis=1)]
+        nearest += apart.min(axis=1).tolist()
     # A single shot has nothing to be compared with; what one episode of a show is to another, is taken.
-    known = float(np.percentile(regions, _KNOWN)) if regions else 0.1
-    familiar = float(np.percentile(drawings, _FAMILIAR)) if drawings else 1.0
-    return Calibration(SHARPNESS[int(errors.argmin())], known, familiar)
+    return float(np.percentile(nearest, _FAMILIAR)) if nearest else 1.0

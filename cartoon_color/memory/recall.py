@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+KNOWN = 0.1
+"""Distance to the nearest region up to which a region is known; from twice that on it is unknown."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Entries:
     """N regions."""
@@ -82,18 +86,6 @@ class Recalled:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What leaving out one episode at a time (one shot, where there is one episode) tells."""
-
-    sharpness: float
-    """Distance at which a match counts by 1/e."""
-    known: float
-    """Distance to the nearest region up to which a region is known."""
-    familiar: float
-    """The same for whole drawings."""
-
-
-@dataclass(frozen=True)
 class Memory:
     """Regions and drawings of a show's color episodes."""
 
@@ -104,7 +96,8 @@ class Memory:
     entries: Entries
     """In the order of their lightness."""
     looks: Looks
-    calibration: Calibration
+    familiar: float
+    """Difference to the likest drawing up to which a drawing can be of the show; from twice that on it can't."""
 
     @cached_property
     def _scale(self) -> tuple[Float, Float]:
@@ -143,14 +136,13 @@ class Memory:
         ab = np.zeros((len(asked), 2), np.float32)
         known = np.zeros(len(asked), np.float32)
         for rows, inside, distance in region_distances(asked, lightness, self._keys, self.entries.lightness):
-            nearest = distance.min(axis=1, keepdims=True)
-            weight = kernel(distance - nearest, self.calibration.sharpness)
+            weight = kernel(distance)
             votes[rows] = (self._bins[inside].T @ weight.T).T
             ab[rows] = weight @ self.entries.paint[inside]
-            known[rows] = falling(nearest[:, 0], self.calibration.known)
+            known[rows] = falling(distance.min(axis=1), KNOWN)
         return Recalled(votes, ab, known)
 
     def familiarity(self, look: Float) -> float:
         """Whether a drawing of that look, (K,), can be of the show: 0..1."""
         nearest = look_distances((look / self._look_scale)[None], self._look_keys).min(axis=1)
-        return float(falling(nearest, self.calibration.familiar)[0])
+        return float(falling(nearest, self.familiar)[0])
