@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from cartoon_color.color import AB_BINS
 from cartoon_color.frames import Frame
 from cartoon_color.palette import Paint, Palette
 from cartoon_color.regions.drawing import Regions, segment_drawing
+from cartoon_color.regions.painted import moments, paint
 from cartoon_color.regions.tracks import Tracker
 from cartoon_color.regions.vote import elect, pool
 from cartoon_color.stages.vote import WINDOW, Vote
@@ -120,6 +122,49 @@ def test_pool_adds_the_cells_of_inner_pixels() -> None:
     for y, x in zip(*np.nonzero(inner), strict=True):
         expected[labels[y, x]] += cells[y * 6 // 23, x * 7 // 31]
     np.testing.assert_allclose(pool(labels, inner, cells), expected, rtol=1e-4)
+
+
+def test_moments_are_those_of_inner_pixels() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(1, 5, (60, 50)).astype(np.int32)
+    inner = rng.random(labels.shape) < 0.6
+    chroma = rng.normal((80, -60), 2, (*labels.shape, 2)).astype(np.float32)
+    for label, (a, b, square) in enumerate(moments(labels, inner, chroma)[1:], start=1):
+        pixels = chroma[inner & (labels == label)].astype(np.float64)
+        np.testing.assert_allclose((a, b), pixels.mean(axis=0), rtol=1e-6)
+        np.testing.assert_allclose(square, (pixels**2).sum(axis=1).mean(), rtol=1e-6)
+
+
+def test_painted_pixels_are_brought_near_as_far_as_those_around() -> None:
+    rng = np.random.default_rng(4)
+    tracks = np.repeat(np.repeat(rng.integers(7, 12, (5, 6)), 8, axis=0), 9, axis=1).astype(np.int32)
+    chroma = rng.normal(0, 20, (*tracks.shape, 2)).astype(np.float32)
+    table = rng.normal(0, 20, (5, 9)).astype(np.float32)
+    table[:, 3], table[:, 8] = (0, 0.3, 1, 0, 0.8), (1, 0.5, 1, 0, 0.2)
+    rows = table.astype(np.float64)[tracks - 7]
+    flat, own = rows[..., 3:4], chroma + rows[..., 4:6]
+    way, weight = (1 - flat) * rows[..., 8:] * (rows[..., 6:8] - own), 1 - flat
+    for _ in range(2):
+        way, weight = (uniform_filter(each, (9, 9, 1), mode="mirror") for each in (way, weight))
+    expected = flat * rows[..., :2] + (1 - flat) * (own + way / weight)
+    np.testing.assert_allclose(paint(chroma, tracks, 7, table), expected, atol=1e-3)
+
+
+def test_a_painting_has_no_seam_between_its_tracks() -> None:
+    tracks = np.repeat([[1, 2]], 40, axis=1).repeat(30, axis=0).astype(np.int32)
+    table = np.zeros((2, 9), np.float32)
+    table[:, 6], table[:, 8] = (9, -9), 1
+    shown = paint(np.zeros((30, 80, 2), np.float32), tracks, 1, table)[..., 0]
+    np.testing.assert_allclose(shown[:, [0, -1]], [[9, -9]] * 30, atol=1e-4)
+    assert np.abs(np.diff(shown, axis=1)).max() <= 18 / 9 + 1e-4
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200)])
+def test_small_pictures_are_painted(shape: tuple[int, int]) -> None:
+    table = np.zeros((1, 9), np.float32)
+    table[:, 6:] = 5, -3, 1
+    shown = paint(np.ones((*shape, 2), np.float32), np.ones(shape, np.int32), 1, table)
+    np.testing.assert_allclose(shown, np.broadcast_to((5, -3), shown.shape), atol=1e-4)
 
 
 def histogram(*votes: tuple[tuple[float, float], float]) -> NDArray[np.float32]:
@@ -295,19 +340,35 @@ def test_nothing_passes_a_cut() -> None:
         np.testing.assert_allclose(frame.chroma[40, 30 + STEP * (frame.index % 6)], BLUE if frame.shot else RED, atol=1)
 
 
-def test_painted_regions_keep_the_color_of_their_pixels() -> None:
-    def shaded(place: int) -> NDArray[np.uint8]:
-        picture = drawing()
-        picture[24:56, 14:46] += np.linspace(0, 60, 32).astype(np.uint8)
-        return picture
+def shaded(place: int) -> NDArray[np.uint8]:
+    picture = drawing()
+    picture[24:56, 14:46] += np.linspace(0, 60, 32).astype(np.uint8)
+    return picture
 
+
+def test_painted_regions_keep_the_color_of_their_pixels_where_it_varies_much() -> None:
     frames = film(4, lambda place, shot: painted(0, RED, BLUE), picture=shaded)
     sloped = frames[0].chroma.copy()
-    sloped[..., 0] += np.linspace(-20, 20, SIZE[1])
+    sloped[..., 0] += np.linspace(-80, 80, SIZE[1])
     frames = [frame.with_(chroma=sloped) for frame in frames]
     for frame in vote(frames):
         np.testing.assert_allclose(frame.chroma[24:56, 14:46], sloped[24:56, 14:46], atol=1e-3)
         assert np.ptp(frame.chroma[79:107, 104:132, 0]) < 1e-3  # the flat one beside it
+
+
+def test_blotches_of_painted_regions_are_brought_near_to_their_mean_and_the_winner() -> None:
+    rng = np.random.default_rng(7)
+    frames = film(6, lambda place, shot: painted(0, RED, BLUE), picture=shaded)
+    blotched = []
+    for frame in frames:
+        blotches = cv2.resize(rng.normal(4, 3, (12, 16, 2)), SIZE[::-1], interpolation=cv2.INTER_LINEAR)
+        blotched.append(frame.with_(chroma=(frame.chroma + blotches).astype(np.float32)))
+    inside = np.s_[24:56, 14:46]
+    mean = np.mean([frame.chroma[inside] for frame in blotched], axis=(0, 1, 2))
+    expected = mean / 4 + 3 / 4 * (mean + RED) / 2
+    for before, after in zip(blotched, vote(blotched), strict=True):
+        np.testing.assert_allclose(after.chroma[inside].mean(axis=(0, 1)), expected, atol=0.5)
+        assert (np.std(after.chroma[inside], axis=(0, 1)) < 0.6 * np.std(before.chroma[inside], axis=(0, 1))).all()
 
 
 def test_black_drawings_keep_their_color() -> None:

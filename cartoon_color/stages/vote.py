@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from cartoon_color.config import SmoothSettings
@@ -15,6 +14,7 @@ from cartoon_color.frames import Chroma, ColorRange, Frame
 from cartoon_color.memory import Memory
 from cartoon_color.palette import Palette
 from cartoon_color.regions import Labels
+from cartoon_color.regions.painted import moments, paint
 from cartoon_color.regions.vote import Evidence, elect, mean_in, pool
 from cartoon_color.stages.follow import Followed, FollowRegions
 from cartoon_color.stages.motion import Gray, SharedMotion, small_chroma
@@ -30,6 +30,11 @@ WAITING = 48
 """Most frames that wait for that; bounds the memory where drawings are held for long."""
 _FLAT = (2.0, 4.0)
 """Codes that the gray of a flat region spreads at most, and that of a painted one at least; between, both mix."""
+_UNEVEN = (5.0, 7.0)
+"""Standard deviations, in a and b, of the network's color along the track of a painted region: up to the first it is
+held, from the second on it stays as it is."""
+_HELD = 0.75
+"""How near to the held color pixels are brought at most; so what is painted keeps soft shades."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,11 +70,13 @@ class _Drawing:
 
 
 class Vote:
-    """Gives each region the color that its track voted for; painted regions keep the color of their pixels.
+    """Gives each region the color that its track voted for; painted regions keep soft shades of it.
 
     A track's votes are the network's histograms over its pixels, in all drawings up to half a window ahead. Its color
     is decided when it is shown first and stays, so it can't flicker, and a majority makes no color that nobody voted
     for, as a mean would. Regions whose gray isn't even are painted, not flat: one color would make posters of them.
+    They keep the color of their pixels where that varies much; where it hardly does, this is taken for the network's
+    blotches, and brought near to a color halfway between the track's mean and the winner (`paint`).
 
     With the memory of a show, regions that it knows vote with the paints of the likest regions there instead; painted
     ones keep how the network's color varies within them, around the memory's mean. Regions that are found in pictures
@@ -106,7 +113,7 @@ class Vote:
         self.watch = watch
         self._follow = FollowRegions(bit_depth=bit_depth, color_range=color_range, shared=shared)
         self._sums: dict[int, NDArray[np.float32]] = {}  # what each track gathered up to here, as rows of `_gathered`
-        self._decided: dict[int, NDArray[np.float32]] = {}  # rows as `_painted` takes them, once shown; they stay
+        self._decided: dict[int, NDArray[np.float32]] = {}  # rows as `paint` takes them, once shown; they stay
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The same frames, with voted chroma and without evidence.
@@ -122,7 +129,7 @@ class Vote:
             raise ValueError(f"frame {frame.index} has no evidence to vote with")
         if last is None:
             self._sums.clear()
-            self._decided = {0: np.zeros(6, np.float32)}  # where nothing is drawn
+            self._decided = {0: np.zeros(9, np.float32)}  # where nothing is drawn
         chroma = small_chroma(frame)
         found = self._follow(frame, None if last is None else last.gray)
         drawing = _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, _numbers(found.held), chroma)
@@ -136,7 +143,8 @@ class Vote:
             votes, shift = self._recalled(self.memory, frame, found, votes, chroma)
         if self.pictures is not None:
             votes, shift = self.pictures.vote(found, chroma, votes, shift)
-        gathered = _gathered(votes, found.regions.area * np.float32(found.say), found, shift)
+        seen = moments(found.regions.labels, found.regions.inner, chroma)
+        gathered = _gathered(votes, found.regions.area * np.float32(found.say), found, shift, seen)
         for region, number in enumerate(found.tracks.tolist()[1:], start=1):
             if number in self._sums:
                 self._sums[number] += gathered[region]
@@ -179,9 +187,9 @@ class Vote:
         numbers = drawing.numbers.tolist()
         self._decide([number for number in numbers if number not in self._decided])
         # A shot's tracks are numbered one after another, so this is no longer than the shot has tracks.
-        table = np.zeros((numbers[-1] - numbers[0] + 1, 6), np.float32)
+        table = np.zeros((numbers[-1] - numbers[0] + 1, 9), np.float32)
         table[drawing.numbers - numbers[0]] = [self._decided[number] for number in numbers]
-        chroma = _painted(drawing.chroma, drawing.tracks, numbers[0], table)
+        chroma = paint(drawing.chroma, drawing.tracks, numbers[0], table)
         if self.watch is not None:
             confidence = table[drawing.tracks - numbers[0], 2]
             self.watch(
@@ -203,11 +211,15 @@ class Vote:
         if not numbers:
             return
         sums = np.stack([self._sums[number] for number in numbers])
-        means = sums[:, -4:] / sums[:, -5:-4]
+        sums, means = sums[:, :-8], sums[:, -7:] / sums[:, -8:-7]
         paints, shades = (None, None) if self.palette is None else (self.palette.ab, self.palette.gray)
-        won = elect(sums[:, :-5], paints, shades, means[:, 0])
+        won = elect(sums, paints, shades, means[:, 0])
         flat = np.clip((_FLAT[1] - means[:, 1]) / (_FLAT[1] - _FLAT[0]), 0, 1)
-        rows = np.column_stack([won.ab, won.confidence, flat, means[:, 2:]]).astype(np.float32)
+        shift, mean = means[:, 2:4], means[:, 4:6]
+        uneven = np.sqrt(np.maximum(means[:, 6] - (mean**2).sum(axis=1), 0))
+        near = _HELD * np.clip((_UNEVEN[1] - uneven) / (_UNEVEN[1] - _UNEVEN[0]), 0, 1)
+        held = (mean + shift + won.ab) / 2
+        rows = np.column_stack([won.ab, won.confidence, flat, shift, held, near]).astype(np.float32)
         self._decided.update(zip(numbers, rows, strict=True))
 
 
@@ -218,23 +230,14 @@ def _numbers(tracks: Labels) -> NDArray[np.int64]:
 
 
 def _gathered(
-    votes: Evidence, weight: NDArray[np.float32], found: Followed, shift: NDArray[np.float32]
+    votes: Evidence,
+    weight: NDArray[np.float32],
+    found: Followed,
+    shift: NDArray[np.float32],
+    seen: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """What a drawing adds to the tracks of its regions, (n + 1, 313 + 5): votes; weight, and multiplied by that, L*,
-    spread, and the a and b from the network's mean color to the memory's, as far as that knows the region."""
-    of_region = np.column_stack([np.ones_like(weight), found.lightness, found.spread, shift])
+    """What a drawing adds to the tracks of its regions, (n + 1, 313 + 8): votes; weight, and multiplied by that, L*,
+    spread, the a and b from the network's mean color to the memory's, as far as that knows the region, and what is
+    `seen` of the network's: mean a, mean b, and mean of their squared length."""
+    of_region = np.column_stack([np.ones_like(weight), found.lightness, found.spread, shift, seen])
     return np.hstack([votes, of_region * weight[:, None]]).astype(np.float32)
-
-
-@njit(cache=True, nogil=True)
-def _painted(chroma: Chroma, tracks: Labels, first: int, table: NDArray[np.float32]) -> Chroma:
-    """Each pixel in the color of its track as far as that is flat, else in its own color, moved. Rows of `table`, from
-    track `first` on: a, b, confidence, flatness, and a, b that are added where it isn't flat."""
-    painted = np.empty_like(chroma)
-    for y in range(chroma.shape[0]):
-        for x in range(chroma.shape[1]):
-            row = table[tracks[y, x] - first]
-            for k in range(2):
-                own = chroma[y, x, k] + row[4 + k]
-                painted[y, x, k] = own + row[3] * (row[k] - own)
-    return painted
