@@ -25,7 +25,7 @@ from cartoon_color.errors import InputError, OutputError, SettingsError, Weights
 from cartoon_color.frames import Description, Frame
 from cartoon_color.memory import Memory, load_memory, save_memory
 from cartoon_color.memory.files import FORMAT
-from cartoon_color.memory.making import make, merged
+from cartoon_color.memory.making import WIDTHS, make, merged
 from cartoon_color.memory.recall import KNOWN, Entries, Looks
 from cartoon_color.painter import Painter
 from cartoon_color.regions.vote import mean_in
@@ -77,7 +77,7 @@ def test_recall_is_a_kernel_regression(show: Memory) -> None:
     ]
     apart = lightness[:, None] - show.entries.lightness
     distance = 1 - units[0] @ units[1].T + (apart / 10) ** 2 / 2
-    weight = np.exp(-distance / (distance.min(axis=1, keepdims=True) + 0.001))
+    weight = np.exp(-distance / (show.width * distance.min(axis=1, keepdims=True) + 0.001))
     expected = weight @ show.entries.paint / weight.sum(axis=1, keepdims=True)
     found = show.recall(asked.astype(np.float32), lightness.astype(np.float32))
     np.testing.assert_allclose(found.ab, expected, atol=0.3)
@@ -130,6 +130,25 @@ def test_what_was_drawn_again_gets_its_own_paint_and_what_is_only_alike_a_mean(e
     np.testing.assert_allclose(memory.recall(circle[1::2], gray).ab, np.tile(mean, (12, 1)), atol=0.1)
 
 
+def test_width_follows_from_the_other_episodes() -> None:
+    """Where looks tell paints, the nearest match counts most; where paints vary at random, many are averaged; a single
+    episode's shots tell nothing of that."""
+    rng = np.random.default_rng(3)
+    angle = rng.uniform(-np.pi, np.pi, 400)
+    circle = np.zeros((400, 8), np.float32)
+    circle[:, 0], circle[:, 1] = np.cos(angle), np.sin(angle)
+    told = replace(
+        entries(rng, 400),
+        features=circle + rng.normal(0, 0.1, (400, 8)).astype(np.float32),
+        lightness=np.full(400, 50, np.float32),
+        paint=60 * circle[:, :2],
+    )
+    noise = replace(told, paint=rng.normal(0, 30, (400, 2)).astype(np.float32))
+    narrow, wide = (make("drawn", ["a", "b"], "", each, looks(rng)).width for each in (told, noise))
+    assert (narrow, wide) == WIDTHS
+    assert make("drawn", ["a"], "", noise.of(noise.episode == 0), looks(rng)).width == narrow
+
+
 def test_how_far_drawings_of_a_show_differ_by_hand() -> None:
     """Each in units of the deviation, which is 5, to the nearest of another episode, or of another shot."""
     rng = np.random.default_rng(5)
@@ -178,7 +197,7 @@ def test_round_trip(show: Memory, tmp_path: Path) -> None:
     save_memory(show, tmp_path / "made" / "show.memory")
     again = load_memory(tmp_path / "made" / "show.memory")
     assert (again.show, again.episodes, again.weights) == (show.show, show.episodes, show.weights)
-    assert again.familiar == show.familiar
+    assert (again.width, again.familiar) == (show.width, show.familiar)
     np.testing.assert_array_equal(again.entries.paint, show.entries.paint)
     np.testing.assert_allclose(again.entries.features, show.entries.features, atol=4e-3)
     np.testing.assert_array_equal(again.entries.shot, show.entries.shot)
@@ -235,7 +254,7 @@ def voted(frame_look: float, *, shaded: bool = False) -> np.ndarray:
         np.zeros(4, np.int32),
     )
     look = Looks(np.array([[0.0], [0.1], [1], [1.1]], np.float32), np.array([0, 1, 0, 1]), np.zeros(4, np.int32))
-    memory = Memory("drawn", ("a", "b"), "", kept, look, 0.3)
+    memory = Memory("drawn", ("a", "b"), "", kept, look, 1.0, 0.3)
     frame = Frame(
         picture,
         0,

@@ -30,6 +30,7 @@ def save_memory(memory: Memory, path: Path) -> None:
         "show": memory.show,
         "episodes": json.dumps(memory.episodes),
         "weights": memory.weights,
+        "width": repr(memory.width),
         "familiar": repr(memory.familiar),
     }
     try:
@@ -63,8 +64,8 @@ def load_memory(path: Path) -> Memory:
             *(arrays[name].astype(np.float32) for name in FIELDS[:4]), *(arrays[name] for name in FIELDS[4:])
         )
         looks = Looks(arrays["look"], arrays["look_episode"], arrays["look_shot"])
-        episodes, familiar = tuple(json.loads(told["episodes"])), float(told["familiar"])
-        return Memory(told["show"], episodes, told["weights"], entries, looks, familiar)
+        episodes, width, familiar = json.loads(told["episodes"]), float(told["width"]), float(told["familiar"])
+        return Memory(told["show"], tuple(episodes), told["weights"], entries, looks, width, familiar)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the memory {path} is damaged ({error}); make it again") from None
 

@@ -8,7 +8,15 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 
-from cartoon_color.memory.likeness import look_distances, look_keys, scale_of, unit
+from cartoon_color.memory.likeness import (
+    look_distances,
+    look_keys,
+    region_distances,
+    region_keys,
+    regress,
+    scale_of,
+    unit,
+)
 from cartoon_color.memory.recall import FIELDS, Entries, Looks, Memory
 from cartoon_color.streams import batched
 
@@ -16,10 +24,12 @@ MOST_ENTRIES = 1 << 15
 """Kept of a show; like ones are merged until no more are left."""
 MOST_DRAWINGS = 1 << 13
 """Whose looks are kept; more are thinned out evenly."""
+WIDTHS = (0.5, 1.0)
+"""Of the kernel: what suits cels, whose paints are exact, and paintings, whose paints vary."""
 _QUERIES = 2000
-"""Drawings that are looked up to tell how far those of one show differ, ..."""
+"""Entries, and drawings, that are looked up in the other episodes."""
 _FAMILIAR = 85.0
-"""... and the percentile of the differences up to which one is familiar: few drawings of another show are as near."""
+"""Percentile of the drawings' differences up to which one is familiar: few drawings of another show are as near."""
 _CELLS = (
     (2.0, 4.0, 24),
     (2.0, 4.0, 16),
@@ -80,8 +90,29 @@ def joined_looks(parts: Sequence[Looks]) -> Looks:
 
 
 def make(show: str, episodes: Sequence[str], weights: str, entries: Entries, looks: Looks) -> Memory:
-    """A memory that knows which drawings can be of its show."""
-    return Memory(show, tuple(episodes), weights, entries, looks, _familiar(looks))
+    """A memory that knows how alike what one paint has is in its show, and which drawings can be of it."""
+    return Memory(show, tuple(episodes), weights, entries, looks, _width(entries), _familiar(looks))
+
+
+def _width(entries: Entries) -> float:
+    """The one by which the paints of some entries are told best by those of the other episodes."""
+    # The shots of one episode are no stand-in: most show places that none of the others does.
+    if len(np.unique(entries.episode)) == 1:
+        return WIDTHS[0]
+    units = unit(entries.features, scale_of(entries.features))
+    keys = region_keys(units, entries.lightness)
+    index, part = np.empty((len(entries), 0), np.int64), np.empty((len(entries), 0), np.float32)
+    errors = np.zeros(len(WIDTHS))
+    rows = np.random.default_rng(0).permutation(len(entries))[:_QUERIES]
+    for asked, inside, distance in region_distances(units[rows], entries.lightness[rows], keys, entries.lightness):
+        own = entries.episode[rows[asked], None] == entries.episode[inside]
+        able = ~own.all(axis=1)
+        apart = np.where(own, np.float32(np.inf), distance)[able]
+        nearest, paint = apart.min(axis=1), entries.paint[inside]
+        for number, width in enumerate(WIDTHS):
+            _, found = regress(apart, nearest, width, paint, index[inside], part[inside], 0)
+            errors[number] += np.square(found - entries.paint[rows[asked][able]]).sum()
+    return WIDTHS[int(errors.argmin())]
 
 
 def _familiar(looks: Looks) -> float:

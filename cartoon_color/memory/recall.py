@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +11,14 @@ from numpy.typing import NDArray
 from cartoon_color.color import AB_BINS, Float, encode_bins
 from cartoon_color.memory.likeness import (
     falling,
-    kernel,
     look_distances,
     look_keys,
     region_distances,
     region_keys,
+    regress,
     scale_of,
     unit,
 )
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
 
 KNOWN = 0.1
 """Distance to the nearest region up to which a region is known; from twice that on it is unknown."""
@@ -96,6 +91,8 @@ class Memory:
     entries: Entries
     """In the order of their lightness."""
     looks: Looks
+    width: float
+    """How much further than the nearest region one counts by 1/e, as a part of the distance to that."""
     familiar: float
     """Difference to the likest drawing up to which a drawing can be of the show; from twice that on it can't."""
 
@@ -116,13 +113,9 @@ class Memory:
         return look_keys(self.looks.look / self._look_scale)
 
     @cached_property
-    def _bins(self) -> csr_array:
-        """(N, 313), the soft encoding of the paints."""
-        from scipy.sparse import csr_array  # every film that is rendered loads this module, few have a memory
-
-        index, weight = encode_bins(self.entries.paint)
-        starts = np.arange(len(index) + 1) * index.shape[1]
-        return csr_array((weight.ravel(), index.ravel(), starts), shape=(len(index), len(AB_BINS)))
+    def _bins(self) -> tuple[NDArray[np.int64], Float]:
+        """The soft encoding of the paints."""
+        return encode_bins(self.entries.paint)
 
     def recall(self, features: Float, lightness: Float) -> Recalled:
         """The paints of regions.
@@ -132,14 +125,16 @@ class Memory:
             lightness: (n,), L* of the gray of each.
         """
         asked = unit(features, self._scale)
+        index, part = self._bins
         votes = np.zeros((len(asked), len(AB_BINS)), np.float32)
         ab = np.zeros((len(asked), 2), np.float32)
         known = np.zeros(len(asked), np.float32)
         for rows, inside, distance in region_distances(asked, lightness, self._keys, self.entries.lightness):
-            weight = kernel(distance)
-            votes[rows] = (self._bins[inside].T @ weight.T).T
-            ab[rows] = weight @ self.entries.paint[inside]
-            known[rows] = falling(distance.min(axis=1), KNOWN)
+            nearest = distance.min(axis=1)
+            votes[rows], ab[rows] = regress(
+                distance, nearest, self.width, self.entries.paint[inside], index[inside], part[inside], len(AB_BINS)
+            )
+            known[rows] = falling(nearest, KNOWN)
         return Recalled(votes, ab, known)
 
     def familiarity(self, look: Float) -> float:
