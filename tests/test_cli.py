@@ -200,7 +200,7 @@ def test_what_is_wrong_is_told_in_one_sentence(
         ("render film.mkv --device tpu", "Invalid value for '--device'"),
         ("render film.mkv --ensemble best", "Invalid value for '--ensemble'"),
         ("render film.mkv --best", "No such option: --best"),
-        ("extract film.mkv", "Missing option '--out'"),
+        ("palette --manifest show.toml", "Missing option '--out'"),
         ("train --out new", "Missing option '--manifest'"),
         ("compare film.mkv", "Missing option '--out'"),
         ("compare film.mkv --out new.png --rows 0", "Invalid value for '--rows'"),

@@ -19,7 +19,7 @@ from typer.testing import Result as Answer
 
 from cartoon_color import cli, color, metrics
 from cartoon_color.dataset.index import Row, write_rows
-from cartoon_color.errors import InputError, MissingExtraError, OutputError, SettingsError
+from cartoon_color.errors import CartoonColorError, InputError, MissingExtraError, OutputError, SettingsError
 from cartoon_color.evaluation import evaluate
 from cartoon_color.evaluation.figures import training_curves
 from cartoon_color.evaluation.scores import METRICS, PICTURE_METRICS
@@ -29,6 +29,7 @@ from cartoon_color.video.compose import compose, rgb_to_planes
 
 FRAMES = 5
 SIZE = (64, 48)
+SINDBAD = Path(__file__).parents[1] / "datasets" / "sindbad.toml"
 
 
 def drawing(number: int) -> NDArray[np.uint8]:
@@ -229,10 +230,11 @@ def test_command(folders: dict[str, Path], tmp_path: Path) -> None:
     assert printed == (tmp_path / "out" / "table.md").read_text() + f"{tmp_path / 'out' / 'report.html'}\n"
     for words, sentence in (
         (("--size", "big"), "--size takes a width and a height like 160x120, not 'big'"),
-        (("--dataset", tmp_path), "--manifest and --dataset belong together"),
+        (("--dataset", tmp_path), "--dataset says where the pictures of a manifest are; give --manifest, too"),
+        (("--manifest", SINDBAD), "there are no pictures of the episode 'popeye_sindbad_p1' in dataset, or"),
     ):
         error = answer(*given, *words).exception
-        assert isinstance(error, SettingsError)
+        assert isinstance(error, CartoonColorError)
         assert sentence in str(error)
 
 

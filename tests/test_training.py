@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -303,6 +305,11 @@ def test_out_of_memory_names_what_to_lower(dataset: Path, tmp_path: Path, monkey
 def test_what_pytorch_says_is_explained(said: str, expected: str) -> None:
     with pytest.raises(SettingsError, match=expected), explained(SETTINGS):
         raise RuntimeError(said)
+
+
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(OutputError, match="can't write its files \\(No space left on device\\)"), explained(SETTINGS):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_bug_stays_one() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cartoon_color.cli.shared import AsJson, Counter, Quiet, print_json, print_out, show_progress
+from cartoon_color.cli.shared import DATASET, AsJson, Counter, Quiet, print_json, print_out, show_progress
 from cartoon_color.errors import SettingsError
 
 
@@ -23,7 +23,10 @@ def evaluate(
     manifest: Annotated[
         Path | None, typer.Option(help="Manifest of the show, to learn baselines from its training episodes.")
     ] = None,
-    dataset: Annotated[Path | None, typer.Option(help="Folder that extract filled from the manifest.")] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(help=f"Folder that extract filled from the manifest. [default: {DATASET}]", show_default=False),
+    ] = None,
     runs: Annotated[
         list[Path] | None, typer.Option(help="Folder of a training whose curves are drawn; may be repeated.")
     ] = None,
@@ -53,11 +56,12 @@ def evaluate(
     from cartoon_color.dataset.manifest import load_manifest
     from cartoon_color.evaluation import evaluate as measure
 
-    if (manifest is None) != (dataset is None):
-        raise SettingsError("--manifest and --dataset belong together; give both or none")
+    if dataset is not None and manifest is None:
+        raise SettingsError("--dataset says where the pictures of a manifest are; give --manifest, too")
     training = []
-    if manifest is not None and dataset is not None:
-        training = list_pictures(dataset, [episode.name for episode in load_manifest(manifest).of_role("train")])
+    if manifest is not None:
+        names = [episode.name for episode in load_manifest(manifest).of_role("train")]
+        training = list_pictures(dataset or DATASET, names)
     with show_progress(quiet or as_json) as progress:
         result = measure(
             truth,

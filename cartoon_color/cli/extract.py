@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cartoon_color.cli.shared import AsJson, Counter, Quiet, print_json, print_out, show_progress
+from cartoon_color.cli.shared import DATASET, AsJson, Counter, Quiet, print_json, print_out, show_progress
 from cartoon_color.config import ExtractSettings, help_of
 
 
@@ -16,7 +16,7 @@ def extract(
         list[str] | None,
         typer.Argument(metavar="[EPISODE]...", help="Films, or names of episodes of the manifest.", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)] = ...,  # type: ignore[assignment]
+    out: Annotated[Path, typer.Option(help="Folder of the data set.")] = DATASET,
     manifest: Annotated[
         Path | None, typer.Option(help="Manifest of the show; without names, all of its episodes are extracted.")
     ] = None,

@@ -7,14 +7,25 @@ from typing import Annotated
 
 import typer
 
-from cartoon_color.cli.shared import AsJson, Counter, Device, Overwrite, Quiet, print_json, print_out, show_progress
+from cartoon_color.cli.shared import (
+    DATASET,
+    AsJson,
+    Counter,
+    Dataset,
+    Device,
+    Overwrite,
+    Quiet,
+    print_json,
+    print_out,
+    show_progress,
+)
 from cartoon_color.errors import OutputError, SettingsError
 
 
 def memory(
     manifest: Annotated[Path, typer.Option(help="Manifest of the show.", show_default=False)],
-    dataset: Annotated[Path, typer.Option(help="Folder that extract filled from the manifest.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The memory, a file.", show_default=False)],
+    dataset: Dataset = DATASET,
     weights: Annotated[
         Path | None,
         typer.Option(help="The checkpoint that films will be rendered with. [default: the embedded weights]"),

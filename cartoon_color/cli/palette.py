@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cartoon_color.cli.shared import AsJson, Counter, Overwrite, Quiet, print_json, print_out, show_progress
+from cartoon_color.cli.shared import (
+    DATASET,
+    AsJson,
+    Counter,
+    Dataset,
+    Overwrite,
+    Quiet,
+    print_json,
+    print_out,
+    show_progress,
+)
 from cartoon_color.config import PaletteSettings, help_of
 from cartoon_color.errors import SettingsError
 
@@ -17,8 +27,8 @@ if TYPE_CHECKING:
 
 def palette(
     manifest: Annotated[Path, typer.Option(help="Manifest of the show.", show_default=False)],
-    dataset: Annotated[Path, typer.Option(help="Folder that extract filled from the manifest.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The palette (.toml); its picture (.png) lies beside.", show_default=False)],
+    dataset: Dataset = DATASET,
     paints: Annotated[int, typer.Option(help=help_of(PaletteSettings, "paints"))] = PaletteSettings().paints,
     apart: Annotated[float, typer.Option(help=help_of(PaletteSettings, "apart"))] = PaletteSettings().apart,
     overwrite: Overwrite = False,

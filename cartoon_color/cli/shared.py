@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from cartoon_color.painter import Painter
 
+DATASET = Path("dataset")
+"""Where pictures are extracted to, and looked for, if nothing else is said."""
+Dataset = Annotated[Path, typer.Option("--dataset", help="Folder that extract filled from the manifest.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]

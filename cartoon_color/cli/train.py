@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cartoon_color.cli.shared import Device, Quiet, print_out, say, show_progress
+from cartoon_color.cli.shared import DATASET, Device, Quiet, print_out, say, show_progress
 from cartoon_color.config import NetworkSettings, TrainingSettings, help_of
 from cartoon_color.errors import SettingsError
 
@@ -22,10 +22,11 @@ def train(
     manifest: Annotated[
         list[Path], typer.Option(help="Manifest of a show; may be repeated, each with a --dataset.", show_default=False)
     ],
-    dataset: Annotated[
-        list[Path], typer.Option(help="Folder that extract filled from the manifest.", show_default=False)
-    ],
     out: Annotated[Path, typer.Option(help="Folder for the weights.", show_default=False)],
+    dataset: Annotated[
+        list[Path] | None,
+        typer.Option(help=f"Folder that extract filled from the manifest. [default: {DATASET}]", show_default=False),
+    ] = None,
     variant: Annotated[str, typer.Option(help="Which model to train.")] = "compact",
     start: Annotated[
         str | None,
@@ -80,6 +81,7 @@ def train(
     from cartoon_color.dataset.manifest import load_manifest
     from cartoon_color.variants import find
 
+    dataset = dataset or [DATASET]
     if len(manifest) != len(dataset):
         raise SettingsError(
             f"{len(manifest)} manifests and {len(dataset)} data sets were given; give one --dataset for each --manifest"

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from cartoon_color.cli.shared import AsJson, Counter, Quiet, print_json, print_out, show_progress
+from cartoon_color.cli.shared import DATASET, AsJson, Counter, Dataset, Quiet, print_json, print_out, show_progress
 
 
 def transfer(
     manifest: Annotated[
         Path, typer.Option(help="Manifest of a show with training and test episodes.", show_default=False)
     ],
-    dataset: Annotated[Path, typer.Option(help="Folder that extract filled from the manifest.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the colored pictures and the table.", show_default=False)],
+    dataset: Dataset = DATASET,
     weights: Annotated[
         list[Path] | None,
         typer.Option(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from cartoon_color.config import TrainingSettings
-from cartoon_color.errors import InputError, SettingsError
+from cartoon_color.errors import InputError, OutputError, SettingsError
 
 _NO_MEMORY = ("allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")
 """What errors say of it that have no class of their own."""
@@ -23,6 +23,11 @@ def explained(settings: TrainingSettings) -> Iterator[None]:
         # Told by a reading process, it comes with a traceback before its sentence.
         sentence = str(error).rstrip().splitlines()[-1]
         raise InputError(sentence.removeprefix(f"{InputError.__module__}.{InputError.__name__}: ")) from None
+    except OSError as error:
+        raise OutputError(
+            f"the training can't write its files ({error.strerror or error}); give it free space and a folder that "
+            "can be written; what was saved before stays, and the same command goes on from there"
+        ) from None
     except RuntimeError as error:
         said = str(error)
         if isinstance(error, torch.OutOfMemoryError) or any(sign in said for sign in _NO_MEMORY):

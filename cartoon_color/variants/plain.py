@@ -26,7 +26,7 @@ _LAST = (256, 256, 256)
 """Channels of block 8, whose first layer is transposed, 4x4, from 1/8 to 1/4 of the input's size."""
 
 DROPOUT = (0.1, 0.3)
-"""Share of channels dropped after the first and the last block; even steps between (thesis section 7.1)."""
+"""Share of values dropped after the first and the last block; even steps between (thesis section 7.1)."""
 
 
 def scaled(channels: int, width: float) -> int:
