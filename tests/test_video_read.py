@@ -239,6 +239,45 @@ def test_a_film_that_breaks_off_gives_what_it_has(tmp_path: Path, suffix: str, m
     assert "--keep-going" in sentence
 
 
+AVI = {"time_base": Fraction(1, 25), "step": 1}
+FAST_START = {"container_options": {"movflags": "faststart"}}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "more"),
+    [
+        (".mkv", {"codec": "libx264", "options": {"preset": "medium"}}),
+        (".mkv", {"container_options": {"cluster_time_limit": "200"}}),
+        (".mp4", X264 | FAST_START),
+        (".mov", X264 | FAST_START),
+        (".avi", AVI),
+        (".avi", AVI | {"codec": "mpeg4"}),
+    ],
+)
+@pytest.mark.parametrize("share", [0.6, 0.95])
+def test_less_than_a_second_may_not_be_missing(tmp_path: Path, suffix: str, more: dict, share: float) -> None:
+    film = films.plain(tmp_path / f"film{suffix}", 24, **more)
+    whole = film.read_bytes()
+    for content in (whole, whole + whole, whole + bytes(99)):
+        film.write_bytes(content)
+        assert len(list(read(probe(film)))) in (24, 48)
+    film.write_bytes(whole[: int(len(whole) * share)])
+    frames, sentence = _until(TruncatedError, read(probe(film)))
+    assert 1 <= len(frames) <= 24
+    assert f"the file is {len(whole) - int(len(whole) * share)} bytes shorter than it says" in sentence
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_live_film_ends_where_it_ends(tmp_path: Path, suffix: str) -> None:
+    live = {".mkv": {"live": "1"}, ".mp4": {"movflags": "empty_moov+frag_keyframe"}}[suffix]
+    film = films.plain(tmp_path / f"film{suffix}", 24, **X264, container_options=live)
+    assert len(list(read(probe(film)))) == 24
+    if suffix == ".mkv":
+        assert film.read_bytes().index(b"\x18\x53\x80\x67\x01" + b"\xff" * 7)  # a segment of unknown size
+        film.write_bytes(film.read_bytes()[:-200])
+        assert len(list(read(probe(film)))) < 24
+
+
 def test_a_whole_film_is_not_called_broken_because_its_sound_is_longer(tmp_path: Path) -> None:
     info = probe(films.sound_first(tmp_path / "film.mkv", 4, seconds=4))
     assert len(list(read(info))) == 4

@@ -83,8 +83,8 @@ def _find(file: BinaryIO, path: tuple[int, ...]) -> tuple[int, int] | None:
         head = file.read(12)
         if len(head) < 2:
             return None
-        number, after = _number(head, 0, keep_marker=True)
-        size, after = _number(head, after)
+        number, after = coded_number(head, 0, keep_marker=True)
+        size, after = coded_number(head, after)
         if number == _CLUSTER:
             return None
         if number == path[0]:
@@ -95,7 +95,7 @@ def _find(file: BinaryIO, path: tuple[int, ...]) -> tuple[int, int] | None:
     return file.tell(), size
 
 
-def _number(data: bytes | bytearray, start: int, *, keep_marker: bool = False) -> tuple[int, int]:
+def coded_number(data: bytes | bytearray, start: int, *, keep_marker: bool = False) -> tuple[int, int]:
     """The number of variable length at `start`, and where it ends; its first bits tell the length."""
     length = 9 - data[start].bit_length()
     value = int.from_bytes(data[start : start + length], "big")
@@ -105,8 +105,8 @@ def _number(data: bytes | bytearray, start: int, *, keep_marker: bool = False) -
 def _elements(data: bytes | bytearray) -> Iterator[_Span]:
     start = 0
     while start < len(data):
-        number, after = _number(data, start, keep_marker=True)
-        size, after = _number(data, after)
+        number, after = coded_number(data, start, keep_marker=True)
+        size, after = coded_number(data, after)
         yield _Span(number, start, after, after + size)
         start = after + size
 

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from cartoon_color.errors import InputError, TruncatedError
 from cartoon_color.frames import RGB, Frame, VideoInfo
+from cartoon_color.video.extent import missing_bytes
 from cartoon_color.video.formats import Layout, layout, luma, to_planar
 from cartoon_color.video.probe import FIRST_FRAMES
 from cartoon_color.video.rgb import Planes
@@ -25,7 +26,7 @@ from cartoon_color.video.source import opened, reason
 T = TypeVar("T")
 
 TOLERANCE = Fraction(1)
-"""Seconds that may be missing at the end of a film before it counts as truncated: containers round, and count sound."""
+"""Seconds by which a film may end before what its container promises: containers round, and count sound."""
 _PROMISING = ("matroska", "mov", "avi")
 """Demuxers whose duration stands in the file; others estimate it from what is there."""
 _BOTTOM_FIRST = (3, 4)
@@ -41,7 +42,8 @@ def read(info: VideoInfo, *, deinterlace: bool = False) -> Iterator[Frame]:
 
     Raises:
         InputError: at once, if the film is interlaced and `deinterlace` is not set; later, if size or format change.
-        TruncatedError: after the last frame that could be decoded, if packets were damaged or the end is missing.
+        TruncatedError: after the last frame that could be decoded, if packets were damaged or the end is missing; the
+            latter can be told for Matroska, MP4, MOV and AVI only (`extent`).
     """
     _check_fields(info, deinterlace)
     return (frame for frame, _ in _frames(info, deinterlace))
@@ -131,6 +133,7 @@ def _decoded(container: InputContainer, stream: VideoStream, info: VideoInfo) ->
     """
     ends = [0] * len(container.streams)
     delivered, damaged, broken = 0, 0, ""
+    missing = missing_bytes(info.path, container.format.name)
     packets: Iterator[Packet[Stream] | None] = container.demux()
     while True:
         try:
@@ -157,7 +160,7 @@ def _decoded(container: InputContainer, stream: VideoStream, info: VideoInfo) ->
         if packet is None:
             break
     problems = [f"damaged packets are left out ({damaged})"] if damaged else []
-    if broken or (broken := _missing_end(container, ends)):
+    if broken or (broken := _missing_end(container, ends, missing)):
         problems.append(broken)
     if problems:
         raise TruncatedError(
@@ -166,15 +169,17 @@ def _decoded(container: InputContainer, stream: VideoStream, info: VideoInfo) ->
         )
 
 
-def _missing_end(container: InputContainer, ends: list[int]) -> str:
-    """What is missing behind `ends`, the last time stamps of the streams in their ticks; empty if nothing."""
-    if not container.duration or not container.format.name.startswith(_PROMISING):
-        return ""
-    promised = Fraction(container.duration, av.time_base)
-    reached = max(end * (stream.time_base or 0) for end, stream in zip(ends, container.streams, strict=True))
-    if promised - reached <= TOLERANCE:
-        return ""
-    return f"the end is missing: {float(promised):.1f} s are promised, {float(reached):.1f} s are there"
+def _missing_end(container: InputContainer, ends: list[int], missing: int) -> str:
+    """What is missing behind `ends`, the last time stamps of the streams in their ticks; empty if nothing.
+
+    `missing` are the bytes that the file itself lacks.
+    """
+    if container.duration and container.format.name.startswith(_PROMISING):
+        promised = Fraction(container.duration, av.time_base)
+        reached = max(end * (stream.time_base or 0) for end, stream in zip(ends, container.streams, strict=True))
+        if promised - reached > TOLERANCE:
+            return f"the end is missing: {float(promised):.1f} s are promised, {float(reached):.1f} s are there"
+    return f"the end is missing: the file is {missing} bytes shorter than it says" if missing else ""
 
 
 def _check_picture(picture: av.VideoFrame, index: int, info: VideoInfo) -> None:
