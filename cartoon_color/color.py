@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from cartoon_color.frames import RGB, Chroma, ColorRange, Luma, Matrix
 
@@ -240,6 +241,13 @@ def resize_chroma(ab: Chroma, shape: tuple[int, int]) -> Chroma:
     height, width = shape
     method = cv2.INTER_AREA if ab.shape[0] >= height and ab.shape[1] >= width else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(ab, (width, height), interpolation=method), np.float32)
+
+
+def spline_chroma(ab: Chroma, shape: tuple[int, int]) -> Chroma:
+    """(h, w, 2) to a larger `shape`, height and width, by SciPy's cubic spline, as the thesis does (section 4.1.1), but
+    with each cell over the same part of the picture before and after."""
+    zoom = (shape[0] / ab.shape[0], shape[1] / ab.shape[1], 1)
+    return np.asarray(ndimage.zoom(ab, zoom, order=3, mode="nearest", grid_mode=True), np.float32)
 
 
 @lru_cache(maxsize=8)

@@ -53,6 +53,7 @@ class Painter:
         palette: Palette | None = None,
         memory: Memory | None = None,
         decoding: Decoding = "annealed",
+        spline: bool = False,
         references: Sequence[Reference] = (),
         device: DeviceName = "auto",
         say: Callable[[str], None] | None = None,
@@ -73,10 +74,15 @@ class Painter:
                 "--ensemble-space rgb and --refine-members say how a mean is taken; give --ensemble mean with them"
             )
         if smooth is None:
-            smooth = "tracks" if refine is None and decoding == "annealed" else "flow"
+            smooth = "none" if spline else "tracks" if refine is None and decoding == "annealed" else "flow"
         if smooth == "tracks" and refine is not None:
             raise SettingsError(
                 "--refine and --smooth tracks both give regions their color; with --refine, take --smooth flow or none"
+            )
+        if spline and smooth != "none":
+            raise SettingsError(
+                f"--spline brings color to the film's size, and --smooth {smooth} holds it at a smaller one; "
+                "with --spline, take --smooth none"
             )
         if palette is not None and smooth != "tracks":
             raise SettingsError("--palette is what regions vote for; give it with --smooth tracks and without --refine")
@@ -93,6 +99,7 @@ class Painter:
         self.palette = palette
         self.memory = memory
         self.decoding = decoding
+        self.spline = spline
         self.references = references
         self.say = say
         self.device = choose_device(device)
@@ -255,4 +262,5 @@ class Painter:
             device=self.device,
             dtype=self.dtype,
             evidence=self.smooth == "tracks",
+            spline=self.spline,
         )

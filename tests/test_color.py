@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cartoon_color import color
@@ -281,4 +282,20 @@ def test_encode_bins_at_a_bin() -> None:
     neighbor = np.exp(-100 / 50)
     np.testing.assert_allclose(
         weight[inside], [1 / (1 + 4 * neighbor)] + 4 * [neighbor / (1 + 4 * neighbor)], rtol=1e-5
+    )
+
+
+def test_a_spline_covers_the_same_places() -> None:
+    ab = np.random.default_rng(0).normal(0, 20, (6, 8, 2)).astype(np.float32)
+    y, x = ((np.arange(size) + 0.5) * cells / size - 0.5 for size, cells in ((33, 6), (44, 8)))
+    places = np.meshgrid(y, x, indexing="ij")
+    expected = np.dstack([map_coordinates(ab[..., k], places, order=3, mode="nearest") for k in range(2)])
+    result = color.spline_chroma(ab, (33, 44))
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, atol=1e-3)
+    # Smooth color is that of the fast way, which is linear between cells.
+    smooth = np.dstack(np.meshgrid(np.linspace(-30, 30, 8), np.linspace(10, 50, 6))).astype(np.float32)
+    inner = np.s_[8:-8, 8:-8]
+    np.testing.assert_allclose(
+        color.spline_chroma(smooth, (33, 44))[inner], color.resize_chroma(smooth, (33, 44))[inner], atol=0.5
     )

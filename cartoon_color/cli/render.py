@@ -62,7 +62,7 @@ def render(
         typer.Option(
             help="How color is held through a shot: tracks, each drawn region has the color that it votes for in all "
             "its drawings, and what is left is smoothed along optical flow; flow, only that; none, every drawing for "
-            "itself. [default: tracks; with --refine or --decoding, flow]"
+            "itself. [default: tracks; with --refine or --decoding, flow; with --spline, none]"
         ),
     ] = None,
     palette: Paints = None,
@@ -97,6 +97,14 @@ def render(
             "mean at 1; mode, the likeliest bin; sampling, a bin drawn at random, the same one in each run."
         ),
     ] = "annealed",
+    spline: Annotated[
+        bool,
+        typer.Option(
+            "--spline",
+            help="Bring color to the film's size by a cubic spline, as the thesis does, and not linearly; takes a "
+            "second a drawing.",
+        ),
+    ] = False,
     codec: Annotated[
         Literal["x264", "x265", "svtav1", "ffv1", "prores"], typer.Option(help=help_of(EncoderSettings, "codec"))
     ] = EncoderSettings().codec,
@@ -152,6 +160,7 @@ def render(
         palette=paints,
         memory=None if memory is None else load_memory(memory),
         decoding=decoding,
+        spline=spline,
         references=read_references(reference or []),
         device=device,
         say=say,

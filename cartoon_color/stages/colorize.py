@@ -22,7 +22,7 @@ class Colorize:
     """Colors each drawing once; held frames share the chroma of their drawing (the same array).
 
     Pictures go through the network in batches, squeezed to `size` x `size` as in training (thesis section 4.1.1); the
-    predicted a, b stay at the network's output size.
+    predicted a, b stay at the network's output size unless a spline is asked for.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Colorize:
         batch: int = 8,
         lookahead: int = 48,
         evidence: bool = False,
+        spline: bool = False,
     ) -> None:
         self.colorizer = colorizer
         self.size = size
@@ -48,6 +49,8 @@ class Colorize:
         self.lookahead = max(lookahead, batch)
         self.evidence = evidence
         """Whether the first frame of each drawing gets the histograms, too."""
+        self.spline = spline
+        """Whether a, b are brought to the frame's size, by a cubic spline."""
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Give every frame its chroma."""
@@ -68,7 +71,7 @@ class Colorize:
                 evidence, description = None, None
                 if ready.drawing != painted[0]:
                     ab, evidence, description = predicted.pop(ready.drawing)
-                    painted = ready.drawing, ab
+                    painted = ready.drawing, color.spline_chroma(ab, ready.luma.shape) if self.spline else ab
                 yield ready.with_(chroma=painted[1], evidence=evidence, description=description)
 
     def _predict(self, drawings: list[Frame]) -> dict[int, _Predicted]:
