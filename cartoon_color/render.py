@@ -151,8 +151,8 @@ def render(
 @contextmanager
 def made_folder(folder: Path, *, make: bool) -> Iterator[None]:
     """Make `folder` if it isn't there; if then nothing comes into it, it doesn't stay."""
-    new = make and not folder.exists()
     try:
+        new = make and not folder.exists()
         if make:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -131,7 +131,7 @@ def _is_sentence(err: str) -> bool:
         (f"{RENDER} -o nowhere/copy.mkv", "copy.mkv can't be written: there is no folder nowhere; make it first"),
         (f"{RENDER} -o taken.mkv/copy.mkv", "copy.mkv can't be written: there is no folder taken.mkv"),
         (f"{RENDER} -o taken.mkv/", r"the folder taken.mkv can't be made \(.*\); choose another with -o"),
-        (f"{RENDER} -o {'x' * 300}/", r"the name x+ can't be used \(File name too long\); choose another"),
+        (f"{RENDER} -o {'x' * 300}/", r"the folder x+ can't be made \(File name too long\); choose another"),
         (f"{RENDER} -o copy.avi", "copy.avi has the ending '.avi'; allowed are .mkv"),
         (f"{RENDER} -o /proc/copy.mkv", "/proc/copy.mkv can't be written"),  # not even root has the right
         (f"{RENDER} -o /proc/", "/proc/film.color.mkv can't be written"),

@@ -81,10 +81,16 @@ def main() -> None:
         say_error(error)
         sys.exit(1)
     except OSError as error:
-        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+        # What the system refuses to look at, wherever it was met first.
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            say(f"Error: the name {error.filename} can't be used ({error.strerror}); choose another")
+        elif error.errno in (errno.EACCES, errno.EPERM) and error.filename is not None:
+            say(
+                f"Error: {os.fsdecode(error.filename)} can't be reached ({error.strerror}); change the rights of it "
+                "and of its folders, or give another path"
+            )
+        else:
             raise
-        # A name that the system refuses, wherever it was met first.
-        say(f"Error: the name {error.filename} can't be used ({error.strerror}); choose another")
         sys.exit(1)
     except _Stopped:
         say("Interrupted; nothing unfinished was left behind.")

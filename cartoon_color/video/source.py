@@ -56,14 +56,19 @@ def opened(path: Path) -> Iterator[InputContainer]:
         InputError: if there is no file, if it can't be read, or if it is not a film.
     """
     path = Path(path)
-    if path.is_dir():
+    denied = InputError(f"{path} can't be read: permission denied; change its rights or copy it")
+    try:
+        is_folder, is_there, is_regular = path.is_dir(), path.exists(), path.is_file()
+    except PermissionError:  # of its folder
+        raise denied from None
+    if is_folder:
         raise InputError(f"{path} is a folder; give the path of a film")
-    if not path.exists():
+    if not is_there:
         raise InputError(f"there is no file {path}; give the path of a film")
-    if not path.is_file():
+    if not is_regular:
         raise InputError(f"{path} is not a regular file; films are read twice, so pipes and devices can't be used")
     if not os.access(path, os.R_OK):
-        raise InputError(f"{path} can't be read: permission denied; change its rights or copy it")
+        raise denied
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes); copy it again from where it came")
     try:

@@ -292,6 +292,8 @@ def _check_path(path: Path, info: VideoInfo, overwrite: bool) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"{path} can't be written: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} can't be written: no rights to write in {folder}; change them, or write elsewhere")
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give the path of the film to write")
     if path.exists():
@@ -299,5 +301,3 @@ def _check_path(path: Path, info: VideoInfo, overwrite: bool) -> None:
             raise OutputError(f"{path} is the source itself; write the colored film elsewhere with -o")
         if not overwrite:
             raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite, or choose another -o")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path} can't be written: no rights to write in {folder}; change them, or write elsewhere")
