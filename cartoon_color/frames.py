@@ -128,9 +128,9 @@ class VideoInfo:
     matrix: Matrix
     """From Y'CbCr to R'G'B'; unspecified counts as BT.601 up to 576 lines, BT.709 above."""
     color_primaries: int
-    """FFmpeg's code (2 = unspecified), carried over."""
+    """FFmpeg's code, carried over; where the source leaves it open, what goes with the matrix, if anything, else 2."""
     color_transfer: int
-    """FFmpeg's code (2 = unspecified), carried over."""
+    """As `color_primaries`."""
     interlaced: bool
     video_stream: int
     """Number of the stream to color, as FFmpeg counts."""
@@ -138,7 +138,8 @@ class VideoInfo:
     range_code: int = 0
     """FFmpeg's code of the range (0 = unspecified), carried over."""
     matrix_code: int = 2
-    """FFmpeg's code of the matrix (2 = unspecified), carried over."""
+    """FFmpeg's code of `matrix`, carried over; where the source leaves it open, 6 or 5 (BT.601 of 525 or 625 lines) or
+    1 (BT.709), by the height."""
     converted_from: str = ""
     """RGB format of a film stored as such: its luma is computed, in `pixel_format`. Empty for Y'CbCr and gray."""
     container: str = ""

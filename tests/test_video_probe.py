@@ -35,10 +35,32 @@ def test_everything_of_a_rich_film_is_told(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("height", "matrix"), [(576, "bt601"), (578, "bt709")])
-def test_an_unspecified_matrix_follows_from_the_height(tmp_path: Path, height: int, matrix: str) -> None:
+@pytest.mark.parametrize(
+    ("height", "matrix", "codes"),
+    [
+        (486, "bt601", (6, 6, 6)),
+        (488, "bt601", (5, 5, 6)),
+        (576, "bt601", (5, 5, 6)),
+        (578, "bt709", (1, 1, 1)),
+    ],
+)
+def test_what_is_left_open_follows_from_the_height(
+    tmp_path: Path, height: int, matrix: str, codes: tuple[int, int, int]
+) -> None:
     info = probe(films.plain(tmp_path / "film.mkv", 1, size=(height, 16)))
-    assert (info.matrix, info.matrix_code) == (matrix, 2)
+    assert info.matrix == matrix
+    assert (info.matrix_code, info.color_primaries, info.color_transfer) == codes
+
+
+def test_primaries_and_transfer_go_with_the_matrix_unless_they_are_given(tmp_path: Path) -> None:
+    for given, expected in (
+        ({"colorspace": 1}, (1, 1, 1)),
+        ({"colorspace": 5, "color_trc": 4}, (5, 5, 4)),
+        ({"color_primaries": 1}, (6, 1, 6)),
+        ({"colorspace": 9, "color_trc": 16}, (9, 2, 16)),
+    ):
+        info = probe(films.plain(tmp_path / "film.mkv", 1, **given))
+        assert (info.matrix_code, info.color_primaries, info.color_transfer) == expected
 
 
 @pytest.mark.parametrize(("code", "matrix"), [(1, "bt709"), (5, "bt601"), (6, "bt601"), (9, "bt2020")])

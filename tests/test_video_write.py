@@ -197,6 +197,22 @@ def test_every_pair_of_codec_and_container_keeps_aspect_and_colors_or_is_refused
     assert len(list(read(copy))) == 2
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mkv", "x264"), (".mkv", "ffv1"), (".mov", "prores"), (".mp4", "x264"), (".ts", "x265")]
+)
+@pytest.mark.parametrize(("height", "codes"), [(480, (6, 6, 6)), (576, (5, 5, 6)), (720, (1, 1, 1))])
+def test_the_copy_says_by_which_matrix_its_chroma_was_computed(
+    tmp_path: Path, suffix: str, codec: str, height: int, codes: tuple[int, int, int]
+) -> None:
+    film = films.plain(tmp_path / "film.mkv", 2, size=(height, 64))
+    _, copy = films.color(film, tmp_path / f"copy{suffix}", EncoderSettings(codec=codec))
+    with films.av.open(str(copy.path)) as container:
+        picture = next(container.decode(video=0))
+        assert (picture.colorspace, picture.color_primaries, picture.color_trc) == codes
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_primaries, context.color_trc) == codes
+
+
 @pytest.mark.parametrize("aspect", [Fraction(16, 15), Fraction(10, 11), Fraction(64, 45), Fraction(3, 4)])
 @pytest.mark.parametrize("title", ["", "Picture", "Long " * 40])
 def test_sample_aspect_of_ffv1_in_matroska(tmp_path: Path, aspect: Fraction, title: str) -> None:

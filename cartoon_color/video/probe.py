@@ -21,10 +21,13 @@ FIRST_FRAMES = 12
 """Frames that are decoded to learn about interlacing; the first ones of a film may be marked wrongly."""
 FIRST_PACKETS = 2000
 """Packets after which a film without a decodable frame is given up."""
-SD_LINES = 576
-"""Up to this height an unspecified matrix means BT.601."""
+NTSC_LINES, SD_LINES = 486, 576
+"""Up to these heights an unspecified matrix means BT.601, of 525 lines and of 625; above, BT.709."""
 _MATRICES: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
 """FFmpeg's AVColorSpace; 4 (FCC) and 7 (SMPTE 240M) differ from what stands here by less than 1 %."""
+_DESCRIBED = {1: (1, 1), 5: (5, 6), 6: (6, 6)}
+"""Primaries and transfer that go with a matrix, where they are unspecified, all as FFmpeg counts (ITU-T H.273, which
+names BT.709, BT.601 of 625 lines and BT.601 of 525 lines); BT.2020 may be of either dynamic range, so it has none."""
 _UNSPECIFIED = 2
 _FULL = 2
 _INTERLACED_ORDERS = range(2, 6)
@@ -43,6 +46,7 @@ def probe(path: Path) -> VideoInfo:
         first = _first_frames(container, stream, path)
         form = layout(first.pixel_format)
         matrix_code, matrix = _matrix(first.matrix_code, first.height, form, path)
+        described = _DESCRIBED.get(matrix_code, (_UNSPECIFIED, _UNSPECIFIED))
         full = first.range_code == _FULL or (first.range_code == 0 and form.full_by_default) or form.rgb
         color_range: ColorRange = "full" if full else "limited"
         rate = stream.average_rate or stream.guessed_rate or None
@@ -59,8 +63,8 @@ def probe(path: Path) -> VideoInfo:
             bit_depth=form.depth,
             color_range=color_range,
             matrix=matrix,
-            color_primaries=first.primaries,
-            color_transfer=first.transfer,
+            color_primaries=described[0] if first.primaries == _UNSPECIFIED else first.primaries,
+            color_transfer=described[1] if first.transfer == _UNSPECIFIED else first.transfer,
             interlaced=first.interlaced,
             video_stream=stream.index,
             other_streams=tuple(_describe(other) for other in container.streams if other.index != stream.index),
@@ -129,9 +133,9 @@ def _matrix(code: int, height: int, form: Layout, path: Path) -> tuple[int, Matr
             f"{path}: color matrix {code} (as FFmpeg counts) is not supported; allowed are BT.601, BT.709 and "
             "BT.2020; convert the film first"
         )
-    guess: Matrix = "bt601" if height <= SD_LINES else "bt709"
-    # Luma computed from RGB is of a matrix that the copy must name; for other films unspecified stays unspecified.
-    return ({"bt601": 6, "bt709": 1}[guess] if form.rgb else _UNSPECIFIED), guess
+    # The copy names the matrix by which its chroma is computed, so that no reader has to guess, and maybe otherwise.
+    guess = 6 if height <= NTSC_LINES else 5 if height <= SD_LINES else 1
+    return guess, _MATRICES[guess]
 
 
 def _frames(container: InputContainer, stream: VideoStream, rate: Fraction | None) -> int | None:
