@@ -191,36 +191,6 @@ def test_what_is_wrong_is_told_in_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        ("paint film.mkv", "No such command 'paint'"),
-        ("render", "Missing argument 'INPUT...'"),
-        ("render film.mkv --crf abc", "Invalid value for '--crf'"),
-        ("render film.mkv --codec xvid", "Invalid value for '--codec': .*'x264', 'x265', 'svtav1', 'ffv1', 'prores'"),
-        ("render film.mkv --device tpu", "Invalid value for '--device'"),
-        ("render film.mkv --ensemble best", "Invalid value for '--ensemble'"),
-        ("render film.mkv --best", "No such option: --best"),
-        ("palette --manifest show.toml", "Missing option '--out'"),
-        ("train --out new", "Missing option '--manifest'"),
-        ("compare film.mkv", "Missing option '--out'"),
-        ("compare film.mkv --out new.png --rows 0", "Invalid value for '--rows'"),
-        ("toyshow --out new --episodes 0", "Invalid value for '--episodes'"),
-    ],
-)
-def test_misuse_is_told_with_the_usage(
-    run: Run, stock: Path, monkeypatch: pytest.MonkeyPatch, line: str, problem: str
-) -> None:
-    monkeypatch.chdir(stock)
-    before = _content(stock)
-    answer = run(line)
-    assert answer.code == 2
-    assert answer.err.startswith("Usage: cartoon-color ")
-    assert re.search(rf"\nError: {problem}.*\n\Z", answer.err), answer.err
-    assert answer.out == ""
-    assert _content(stock) == before
-
-
-@pytest.mark.parametrize(
     ("line", "sentence"),
     [
         ("render interlaced.mkv", "--deinterlace"),

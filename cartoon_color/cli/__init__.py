@@ -11,7 +11,7 @@ import signal
 import sys
 from io import TextIOWrapper
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -76,7 +76,13 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one, a shell's background another
             signal.signal(number, _stop)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except _UsageError as error:
+        if sentence := _wrong_value(error):
+            say(f"Error: {sentence}")
+        else:
+            error.show()
+        sys.exit(2)
     except CartoonColorError as error:
         say_error(error)
         sys.exit(1)
@@ -95,6 +101,22 @@ def main() -> None:
     except _Stopped:
         say("Interrupted; nothing unfinished was left behind.")
         sys.exit(130)
+
+
+_UsageError: Any = typer.BadParameter.__base__
+"""Misuse of any kind; typer has no public name for it."""
+
+
+def _wrong_value(error: Any) -> str:
+    """The sentence for a value that an option or argument can't have; empty for other misuse, told with the usage."""
+    told = error.__cause__
+    if not hasattr(told, "errors"):  # those of pydantic, by which typer checks values
+        return ""
+    name, given = error.param.get_error_hint().strip("'"), told.errors()[0]["input"]
+    words = error.message.rstrip(".").removeprefix("Value error, ")
+    if words.startswith("Input should be "):
+        words = f"must be {words.removeprefix('Input should be ').split(', unable to')[0]}, got {given!r}"
+    return f"{name}: {words}; see {error.ctx.command_path} --help"
 
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
