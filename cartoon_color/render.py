@@ -38,6 +38,8 @@ class RenderSummary:
     """Frames missing in the end, by the length that the film promises; 0 for a whole film, None if it doesn't say."""
     seconds: float
     variants: tuple[str, ...]
+    times_rounded: bool = False
+    """Whether the container of `output` can't hold all time stamps exactly (`Writer.rounds`)."""
 
     def to_json(self) -> dict[str, str | int | float | list[str] | None]:
         """The fields as JSON takes them, with the speed."""
@@ -143,9 +145,8 @@ def render(
             frames += 1
             if progress is not None:
                 progress(frames, info.frames)
-    return RenderSummary(
-        source, output, frames, drawings, ending.lost(info, frames), time.monotonic() - started, painter.variants
-    )
+    lost, seconds = ending.lost(info, frames), time.monotonic() - started
+    return RenderSummary(source, output, frames, drawings, lost, seconds, painter.variants, writer.rounds)
 
 
 @contextmanager

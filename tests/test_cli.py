@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -276,6 +277,27 @@ def test_a_broken_film_tells_how_much_is_lost(run: Run, stock: Path, tmp_path: P
     assert re.fullmatch(
         r"Warning: .*/broken.mkv is damaged or breaks off; frames that came: \d+, lost: about \d+\.\n", answer.err
     )
+
+
+@pytest.mark.parametrize(("step", "rounded"), [(512, True), (12288, False)])
+def test_rounded_time_stamps_are_told_unless_quiet(
+    run: Run, stock: Path, tmp_path: Path, step: int, rounded: bool
+) -> None:
+    film = films.plain(tmp_path / "film.mp4", 4, codec="libx264", time_base=Fraction(1, 12288), step=step)
+    line = f"render {film} --weights {stock}/small.safetensors --overwrite"
+    note = f"Note: .mkv files can't hold all time stamps of {film} exactly, so they are rounded; MP4 can "
+    (tmp_path / "none.toml").touch()
+    for more in ("", f" --corrections {tmp_path}/none.toml"):
+        err = run(line + more).err
+        assert (note in err) == rounded, err
+        assert err.count("Note: ") == rounded
+    assert run(f"{line} --quiet").err == ""
+    assert run(f"{line} -o {tmp_path}/film.color.mp4").err == ""
+    before, after = (
+        [frame.pts * frame.time_base for frame in read(probe(tmp_path / name))]
+        for name in ("film.mp4", "film.color.mkv")
+    )
+    assert (before != after) == rounded
 
 
 def test_an_empty_folder_that_was_there_stays(run: Run, stock: Path, tmp_path: Path) -> None:

@@ -196,6 +196,11 @@ def render(
                 continue
             summaries.append(summary)
             warn_of_loss(film, summary.frames, summary.frames_lost)
+            if summary.times_rounded and not quiet:
+                say(
+                    f"Note: {target.suffix} files can't hold all time stamps of {film} exactly, so they are rounded; "
+                    f"MP4 can (-o {film.stem}.color.mp4)."
+                )
             if not as_json:
                 print_out(f"{target}: {summary.frames} frames, {summary.drawings} drawings, {summary.seconds:.1f} s")
     if as_json:

@@ -129,9 +129,8 @@ def render_corrected(
         save_ledger(Ledger(of_source, tuple(written)), ledger_path(output))
     except OSError as error:
         say(f"Warning: {ledger_path(output)} can't be written ({error.strerror}), so the next run starts anew.")
-    return RenderSummary(
-        source, output, count, drawings, ending.lost(info, count), time.monotonic() - started, variants
-    )
+    lost, seconds = ending.lost(info, count), time.monotonic() - started
+    return RenderSummary(source, output, count, drawings, lost, seconds, variants, writer.rounds)
 
 
 def _within(shot: Shot, paints: Mapping[int, Paint]) -> dict[int, Paint]:

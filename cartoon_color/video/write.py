@@ -55,6 +55,8 @@ class Writer:
     """(h, w) of the chroma planes that `write` takes."""
     pixel_format: str
     """FFmpeg's name of the format in which the film is encoded."""
+    rounds: bool
+    """Whether some time stamp so far is none of the container's, and was rounded to its nearest."""
 
     def __init__(
         self,
@@ -90,6 +92,7 @@ class Writer:
         self._part = self._path.with_name(self._path.name + ".part")
         self._last: int | None = None
         self._written = 0
+        self.rounds = False
         self._carrier = Carrier(info, drop)
         try:
             self._open()
@@ -224,6 +227,8 @@ class Writer:
     def _mux(self, packet: Packet[Any]) -> None:
         """Write a packet of the picture, after all others that come before it."""
         self._mux_others(_moment(packet))
+        if packet.pts is not None and self._stream.time_base is not None:
+            self.rounds |= (packet.pts * packet.time_base / self._stream.time_base).denominator != 1
         self._output.mux_one(packet)
 
     def _mux_others(self, until: Fraction | None) -> None:
