@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,9 +25,11 @@ def explained(settings: TrainingSettings) -> Iterator[None]:
         sentence = str(error).rstrip().splitlines()[-1]
         raise InputError(sentence.removeprefix(f"{InputError.__module__}.{InputError.__name__}: ")) from None
     except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise OutputError(
-            f"the training can't write its files ({error.strerror or error}); give it free space and a folder that "
-            "can be written; what was saved before stays, and the same command goes on from there"
+            f"the training can't write its files ({error.strerror}); make room on the disk; what was saved before "
+            "stays, and the same command goes on from there"
         ) from None
     except RuntimeError as error:
         said = str(error)
