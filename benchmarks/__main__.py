@@ -135,7 +135,7 @@ def main() -> None:
         rows = [
             ("cartoon-color --help", help_time(), "s", "< 0.4"),
             ("extract, 704x528", extraction_speed(film, folder), "frames/s", ">= 250"),
-            ("render, 704x528, neither network nor encoder", render_overhead(film), "ms/frame", "<= 8"),
+            ("render, 704x528, no network, encoder, smoothing", render_overhead(film), "ms/frame", "<= 8"),
             ("votes, tracks, smoothing, 704x528, processor", processor, "ms/drawing", "<= 30"),
             ("votes, tracks, smoothing, 704x528, wall", wall, "ms/drawing", "<= 30"),
             ("render, peak memory, 1 minute", memory[0], "MB", "< 1500"),
