@@ -46,7 +46,8 @@ def extraction_speed(film: Path, folder: Path) -> float:
 
 
 def render_overhead(film: Path) -> float:
-    """Milliseconds a frame for all of render that is neither network nor encoder: every drawing has a color ready."""
+    """Milliseconds a frame for reading, shots, held frames and chroma planes: every drawing has a color ready, and none
+    is held through its shot, which `smoothing` measures."""
     info = probe(film)
     ready = torch.from_numpy(np.random.default_rng(0).normal(0, 20, (8, 2, 64, 64)).astype(np.float32))
     planes = [np.empty((info.height, info.width), np.uint8)]
