@@ -23,7 +23,7 @@ from cartoon_color.frames import Chroma
 from cartoon_color.painter import Painter
 from cartoon_color.palette import Paint, Palette
 from cartoon_color.render import RenderSummary, output_paths, render
-from cartoon_color.streams import chain
+from cartoon_color.streams import chain, side_by_side
 from cartoon_color.video import probe, read
 from cartoon_color.video.formats import component, layout
 
@@ -124,6 +124,13 @@ def test_nothing_of_a_rich_film_is_lost(tmp_path: Path, painter: Painter) -> Non
         assert {**second.metadata, "ENCODER": ""} == {**first.metadata, "ENCODER": ""}
         assert [stream.disposition for stream in second.streams] == [stream.disposition for stream in first.streams]
         assert second.streams[5].data == films.FONT  # type: ignore[attr-defined]
+
+
+def test_threads_change_nothing(tmp_path: Path, painter: Painter) -> None:
+    info = probe(films.plain(tmp_path / "film.mkv", 60))
+    with side_by_side(read(info), painter.stages(info), 4) as colored:
+        told = [np.asarray(frame.chroma) for frame in colored]
+    np.testing.assert_array_equal(told, painted(painter, info.path))
 
 
 @pytest.mark.parametrize("decoding", ["expectation", "mode", "sampling"])
