@@ -244,8 +244,8 @@ def resize_chroma(ab: Chroma, shape: tuple[int, int]) -> Chroma:
 
 
 def spline_chroma(ab: Chroma, shape: tuple[int, int]) -> Chroma:
-    """(h, w, 2) to a larger `shape`, height and width, by SciPy's cubic spline, as the thesis does (sections 5.2, 7.4), but
-    with each cell over the same part of the picture before and after."""
+    """(h, w, 2) to a larger `shape`, height and width, by SciPy's cubic spline, as the thesis does (sections 5.2 and
+    7.4), but with each cell over the same part of the picture before and after."""
     zoom = (shape[0] / ab.shape[0], shape[1] / ab.shape[1], 1)
     return np.asarray(ndimage.zoom(ab, zoom, order=3, mode="nearest", grid_mode=True), np.float32)
 
