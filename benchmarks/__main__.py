@@ -15,6 +15,7 @@ import torch
 
 from benchmarks import films, loading, machine, smoothing
 from cartoon_color import color
+from cartoon_color.cli import process
 from cartoon_color.dataset.extract import extract
 from cartoon_color.dataset.extracted import list_pictures
 from cartoon_color.dataset.manifest import Episode
@@ -127,6 +128,7 @@ def waiting_shares(film: Path, folder: Path) -> list[tuple[str, float, str, str]
 
 def main() -> None:
     """Run everything."""
+    process.prepare()  # as every command does
     about = machine.describe()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -32,6 +32,7 @@ from cartoon_color.cli import (
     transfer,
     variants,
 )
+from cartoon_color.cli.process import prepare
 from cartoon_color.cli.shared import print_out, say, say_error
 from cartoon_color.errors import CartoonColorError
 
@@ -67,8 +68,7 @@ for command in (
 
 def main() -> None:
     """Run the command line: exit 0 on success, 1 with one sentence on failure, 2 on misuse, 130 when interrupted."""
-    # With the default of spinning, a single busy process beside makes torch ten times slower. Read when torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare()
     if isinstance(sys.stdout, TextIOWrapper):
         # Names of files may hold what the terminal's encoding doesn't.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -34,7 +34,7 @@ class Colorize:
         color_range: ColorRange,
         device: torch.device,
         dtype: torch.dtype,
-        batch: int = 8,
+        batch: int = 4,
         lookahead: int = 48,
         evidence: bool = False,
         spline: bool = False,
