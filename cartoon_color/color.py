@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from cartoon_color.frames import RGB, Chroma, ColorRange, Luma, Matrix
 
@@ -246,6 +245,8 @@ def resize_chroma(ab: Chroma, shape: tuple[int, int]) -> Chroma:
 def spline_chroma(ab: Chroma, shape: tuple[int, int]) -> Chroma:
     """(h, w, 2) to a larger `shape`, height and width, by SciPy's cubic spline, as the thesis does (sections 5.2 and
     7.4), but with each cell over the same part of the picture before and after."""
+    from scipy import ndimage  # a tenth of what all commands load, for one of them
+
     zoom = (shape[0] / ab.shape[0], shape[1] / ab.shape[1], 1)
     return np.asarray(ndimage.zoom(ab, zoom, order=3, mode="nearest", grid_mode=True), np.float32)
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartoon_color.dataset.manifest import Manifest, is_folder_name, load_manifest
+from cartoon_color.dataset.manifest import Manifest, check_films, is_folder_name, load_manifest
 from cartoon_color.errors import InputError, SettingsError
 
 _COMMANDS = ("extract", "train", "render", "evaluate", "transfer")
@@ -106,7 +106,7 @@ def read_study(content: Mapping[str, Any], folder: Path) -> Study:
             f"the manifest {manifest} has no episode of the role {' or '.join(missing)}; a study needs both"
         )
     if "toyshow" not in options:
-        _check_films(show)
+        check_films(show.episodes)
     options = {key: {} for key in ("extract", "train", "render", "evaluate")} | options
     return Study(manifest, show, variants, members, refined, options)
 
@@ -128,17 +128,6 @@ def _refined(
         else:
             refined[name], members[name] = own, known[of]
     return refined
-
-
-def _check_films(show: Manifest) -> None:
-    sentences = []
-    for episode in show.episodes:
-        try:
-            episode.film()
-        except InputError as error:
-            sentences.append(str(error))
-    if sentences:
-        raise InputError("; ".join(sentences))
 
 
 def _table(key: str, content: Mapping[str, Any], problems: list[str]) -> Mapping[str, Any]:

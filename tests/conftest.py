@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import sys
 from collections.abc import Iterator
@@ -12,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cartoon_color.cli.process import prepare
+
 # Before torch is imported: threads that wait for work must not take the cores from the other test process.
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+prepare()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

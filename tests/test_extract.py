@@ -317,8 +317,8 @@ def test_choosing_episodes(tmp_path: Path, episode: Episode) -> None:
         choose_episodes(["two"], manifest)
     with pytest.raises(SettingsError, match="nothing to extract"):
         choose_episodes([])
-    with pytest.raises(InputError, match=r"there is no file no\.mkv"):
-        choose_episodes(["no.mkv"])
+    with pytest.raises(InputError, match=r"there is no file no\.mkv; .*there is no file neither\.mkv"):
+        choose_episodes(["no.mkv", str(episode.path), "neither.mkv"])
     (tmp_path / "b").mkdir()
     film(tmp_path / "b/Pilot.mkv", CARTOON[:1])
     with pytest.raises(SettingsError, match=r"2 episodes are named pilot.*rename a film"):

@@ -16,7 +16,7 @@ from typing import Any
 from cartoon_color import __version__
 from cartoon_color.config import CreditsProfile, ExtractSettings
 from cartoon_color.dataset.index import EpisodeFiles, Row, read_fingerprint, write_rows
-from cartoon_color.dataset.manifest import Episode, is_folder_name, load_manifest, repeated_names
+from cartoon_color.dataset.manifest import Episode, check_films, is_folder_name, load_manifest, repeated_names
 from cartoon_color.dataset.pictures import AHEAD, Picture, PicturePool
 from cartoon_color.errors import InputError, OutputError, SettingsError
 from cartoon_color.files import write_atomically
@@ -75,7 +75,7 @@ def choose_episodes(
 
     Raises:
         SettingsError: if nothing is chosen, if a name is unknown, or if two episodes have the same.
-        InputError: if a film is missing.
+        InputError: if films are missing; names all of them.
     """
     show = None if manifest is None else load_manifest(manifest, films)
     known = {} if show is None else {episode.name: episode for episode in show.episodes}
@@ -96,8 +96,7 @@ def choose_episodes(
         problems += [*repeated, "rename a film, or name the episodes in a manifest"]
     if problems:
         raise SettingsError("; ".join(problems))
-    for episode in chosen:
-        episode.film()
+    check_films(chosen)
     return tuple(chosen), None if show is None else show.credits
 
 

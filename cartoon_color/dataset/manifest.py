@@ -76,6 +76,22 @@ class Episode:
         return self.path
 
 
+def check_films(episodes: Iterable[Episode]) -> None:
+    """All is well if every film is there.
+
+    Raises:
+        InputError: if some are not; names each, and where to get it.
+    """
+    sentences = []
+    for episode in episodes:
+        try:
+            episode.film()
+        except InputError as error:
+            sentences.append(str(error))
+    if sentences:
+        raise InputError("; ".join(sentences))
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The films of a data set."""
