@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from cartoon_color.dataset.manifest import Manifest, check_films, is_folder_name, load_manifest
-from cartoon_color.errors import InputError, SettingsError
+from cartoon_color.errors import SettingsError
 
 _COMMANDS = ("extract", "train", "render", "evaluate", "transfer")
 _KEYS = ("manifest", "films", "toyshow", "variants", "ensembles", "refined", *_COMMANDS)
