@@ -23,12 +23,12 @@ def background(seed: int, width: int = WIDTH) -> NDArray[np.uint8]:
     return cv2.resize(small, (width, HEIGHT), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
 
 
-def scene(seed: int, count: int, hold: int = 2) -> list[NDArray[np.uint8]]:
+def scene(seed: int, count: int, hold: int = 2, stride: int = 4) -> list[NDArray[np.uint8]]:
     """A figure that walks over a painting and back, each drawing held."""
     made = []
     for index in range(count):
         picture = background(seed)
-        x = 100 - abs(100 - 4 * (index // hold * hold) % 200)
+        x = 100 - abs(100 - stride * (index // hold * hold) % 200)
         picture[40:100, x : x + 30] = 15
         made.append(picture)
     return made
@@ -100,13 +100,38 @@ def test_another_figure_before_the_same_background_is_a_cut() -> None:
 
 
 @pytest.mark.parametrize("steps", [5, 12, 25])
-def test_fades_and_dissolves_are_no_cuts(steps: int) -> None:
+def test_fades_are_no_cuts(steps: int) -> None:
     one, other = scene(1, 1)[0].astype(float), scene(2, 1)[0].astype(float)
     levels = np.linspace(1, 0, steps)
     fade = [one * level for level in levels] + [other * level for level in levels[::-1]]
-    dissolve = [one * level + other * (1 - level) for level in levels]
-    for change in (fade, dissolve):
-        assert cuts([picture.astype(np.uint8) for picture in [one] * 12 + change + [other] * 12]) == []
+    assert cuts([picture.astype(np.uint8) for picture in [one] * 12 + fade + [other] * 12]) == []
+
+
+def dissolve(steps: int, hold: int = 2) -> list[NDArray[np.uint8]]:
+    """Two scenes that go on while one becomes the other from frame 30 on, in so many steps."""
+    one, other = (scene(seed, 60 + steps, hold, stride=2) for seed in (1, 2))
+    shares = np.clip((np.arange(len(one)) - 29) / (steps + 1), 0, 1)
+    pairs = zip(one, other, shares, strict=True)
+    return [np.rint((1 - share) * a + share * b).astype(np.uint8) for a, b, share in pairs]
+
+
+@pytest.mark.parametrize("hold", [1, 2, 3])
+@pytest.mark.parametrize("steps", [5, 8, 12, 16])
+def test_a_dissolve_is_one_cut_in_its_middle(steps: int, hold: int) -> None:
+    (cut,) = cuts(dissolve(steps, hold))
+    assert abs(cut - (29.5 + steps / 2)) <= 2
+
+
+def test_a_longer_dissolve_is_one_cut_in_it() -> None:
+    (cut,) = cuts(dissolve(24))
+    assert 30 + 6 <= cut < 54 - 6
+
+
+def test_what_is_drawn_over_in_a_few_frames_is_no_dissolve() -> None:
+    pictures = scene(1, 60)
+    for index, picture in enumerate(pictures):
+        picture[:, : min(WIDTH, max(0, 10 * (index - 20)))] = 220
+    assert cuts(pictures) == []
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

@@ -26,6 +26,16 @@ VISIBLE = 12
 """Codes by which a pixel of a thumbnail has to change to count."""
 
 
+_DISSOLVED = 0.65
+"""Correlation below which two pictures are so unlike that one may have dissolved into the other."""
+_UNMIXED = 0.3
+"""Share of a dissolve's change that may be something else than a mixture of its ends: figures move on meanwhile."""
+_STEP = 0.4
+"""Share of a dissolve's change that comes from a frame to the next at most; else it is a cut."""
+_CONTRAST = 8.0
+"""Standard deviation in codes that a picture has at least; a flat one is the end of a fade."""
+
+
 class DetectShots:
     """Gives each frame the number of its shot.
 
@@ -40,8 +50,10 @@ class DetectShots:
     - their histograms differ by `histogram`, or `share` of the pixels differ: a figure that jumps keeps the histogram
       and leaves most of the picture alone, while a cut between two views of a background only keeps the histogram.
 
-    Fades and dissolves give no cut: the shot goes on through them, unless the last step is abrupt. Shots shorter than
-    `min_length` frames, black frames between two shots among them, belong to the shot that they begin.
+    In the middle of a dissolve, a shot starts, too: there the picture is a mixture of two that are unlike each other, 8
+    frames before and after, and moves on from one to the other. So dissolves of up to some 24 frames are found; through
+    longer ones, and through fades, the shot goes on, unless the last step is abrupt. Shots shorter than `min_length`
+    frames, black frames between two shots among them, belong to the shot that they begin.
 
     Compared with what the eye sees: "Popeye the Sailor Meets Sindbad the Sailor", 5,090 frames, 14 of 14 cuts, none
     false (a pan that jumps where film is missing is no cut); an emoji reel, 2,936 frames, 43 of 44, none false (missed:
@@ -60,12 +72,16 @@ class DetectShots:
         seen = self._see(frames)
         window: deque[_Seen] = deque()
         at, shot, length = 0, 0, 0
+        dissolving = False
         while True:
             while len(window) <= at + WINDOW and (new := next(seen, None)) is not None:
                 window.append(new)
             if at == len(window):
                 return
-            if length >= self.settings.min_length and self._starts_shot(window, at):
+            share = self._dissolved(window) if len(window) == 2 * WINDOW + 1 else None
+            halfway = share is not None and share >= 0.5 and not dissolving
+            dissolving = share is not None and (dissolving or halfway)
+            if length >= self.settings.min_length and (halfway or self._starts_shot(window, at)):
                 shot, length = shot + 1, 0
             length += 1
             yield window[at].frame.with_(shot=shot)
@@ -107,6 +123,26 @@ class DetectShots:
                 or float(np.mean(np.abs(before - after) > VISIBLE)) >= settings.share
             )
         )
+
+    def _dissolved(self, window: deque[_Seen]) -> float | None:
+        """How much of the last picture of a whole window is in the middle one, if the first dissolves into it."""
+        first, last = window[0].thumbnail, window[-1].thumbnail
+        change = _distance(first, last)
+        if (
+            change < self.settings.change
+            or min(first.std(), last.std()) < _CONTRAST
+            or max(seen.change for seen in list(window)[1:]) > _STEP * change
+            or _correlation(first, last) > _DISSOLVED
+        ):
+            return None
+        way = last - first
+        shares, rests = [], []
+        for at in (WINDOW // 2, WINDOW, WINDOW + WINDOW // 2):
+            moved = window[at].thumbnail - first
+            shares.append(float((moved * way).sum() / (way * way).sum()))
+            rests.append(_distance(moved, shares[-1] * way))
+        grows = shares[0] < shares[1] < shares[2] and 0.3 < shares[1] < 0.7
+        return shares[1] if grows and max(rests) < _UNMIXED * change else None
 
 
 @dataclass(frozen=True, slots=True)
