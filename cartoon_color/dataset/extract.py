@@ -28,7 +28,7 @@ from cartoon_color.streams import prefetched
 from cartoon_color.video import Planes, probe, read_planes
 
 REVISION = 2
-"""Grows when the same settings would give other pictures than before, so that data sets are made anew."""
+"""Grows when the same settings would give other pictures or shots than before, so that data sets are made anew."""
 _PICTURE_NAME = re.compile(r"\d{6,}\.png(\.part)?")
 
 
