@@ -1,4 +1,4 @@
-"""How the process waits, keeps memory and ends: what torch, glibc and Python do unasked costs a fifth of the time."""
+"""How the process waits, keeps memory and ends: what torch, glibc and Python do unasked takes a fifth of the time."""
 
 from __future__ import annotations
 

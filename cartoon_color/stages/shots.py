@@ -56,7 +56,8 @@ class DetectShots:
     Compared with what the eye sees: "Popeye the Sailor Meets Sindbad the Sailor", 5,090 frames, 14 of 14 cuts, none
     false (a pan that jumps where film is missing is no cut); an emoji reel, 2,936 frames, 43 of 44, none false (missed:
     one fast animal against another); Big Buck Bunny, 720 frames, 3 of 3; games' intros, 7,340 frames, 26 found, none
-    false; missed are cuts hidden in lightning and in an explosion. All 12 of three episodes of the toy show, and their three dissolves.
+    false; missed are cuts hidden in lightning and in an explosion. All 12 of three episodes of the toy show,
+    and the dissolve of each.
     """
 
     lookahead = WINDOW
