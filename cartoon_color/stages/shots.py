@@ -28,8 +28,6 @@ _DISSOLVED = 0.65
 """Correlation below which two pictures are so unlike that one may have dissolved into the other."""
 _UNMIXED = 0.3
 """Share of a dissolve's change that may be something else than a mixture of its ends: figures move on meanwhile."""
-_STEP = 0.4
-"""Share of a dissolve's change that comes from a frame to the next at most; else it is a cut."""
 _CONTRAST = 8.0
 """Standard deviation in codes that a picture has at least; a flat one is the end of a fade."""
 
@@ -130,7 +128,6 @@ class DetectShots:
         if (
             change < self.settings.change
             or min(first.std(), last.std()) < _CONTRAST
-            or max(seen.change for seen in list(window)[1:]) > _STEP * change
             or _correlation(first, last) > _DISSOLVED
         ):
             return None
