@@ -21,7 +21,6 @@ for _ in range(20):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 EXIT = """
-import gc
 from cartoon_color.cli.process import prepare
 
 prepare()
