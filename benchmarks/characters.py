@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartoon_color import color, metrics
-from cartoon_color.evaluation.flicker import LEAST_PIXELS, segment, without_edges
+from cartoon_color.evaluation.flicker import LEAST_PIXELS, segment
 from cartoon_color.frames import RGB
 from cartoon_color.video import probe, read_color
 
@@ -94,10 +94,9 @@ def exact(truth: RGB, colored: RGB, box: Box) -> tuple[int, int]:
     """How many of the regions in the box have the truth's color, and how many there are."""
     labels, count = segment(cv2.cvtColor(truth, cv2.COLOR_RGB2GRAY))
     chosen = within(labels, count, box)
-    inner = without_edges(labels)
-    chosen &= np.bincount(inner.ravel(), minlength=count) >= LEAST_PIXELS
+    chosen &= np.bincount(labels.ravel(), minlength=count) >= LEAST_PIXELS
     true, own = (
-        metrics.medians_by_label(color.rgb_to_lab(each)[..., 1:], inner, count)[chosen] for each in (truth, colored)
+        metrics.medians_by_label(color.rgb_to_lab(each)[..., 1:], labels, count)[chosen] for each in (truth, colored)
     )
     return int((metrics.ab_differences(true, own) <= metrics.AB_SWITCH).sum()), int(chosen.sum())
 
