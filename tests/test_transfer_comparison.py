@@ -22,7 +22,7 @@ from cartoon_color.config import NetworkSettings
 from cartoon_color.dataset.index import EpisodeFiles
 from cartoon_color.dataset.manifest import Episode, Manifest
 from cartoon_color.errors import InputError, OutputError, SettingsError
-from cartoon_color.transfer import deshpande
+from cartoon_color.transfer import comparison, deshpande
 from cartoon_color.transfer.comparison import compare_methods, one_thread
 from cartoon_color.transfer.references import References, evenly_spaced, gray_descriptor, nearest
 from cartoon_color.video import paint
@@ -128,6 +128,16 @@ def alpha_beta(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 def test_comparators_do_better_than_an_untrained_network(made):
     chroma = {row["method"]: row["chroma_psnr"] for row in made.told["results"]}
     assert min(chroma["welsh"], chroma["deshpande"]) > chroma["small"] + 3
+
+
+def test_networks_may_run_in_bfloat16(made, monkeypatch, tmp_path):
+    """As they do where the processor has it, or any that imitates it."""
+    monkeypatch.setattr(comparison, "fast_dtype", lambda device: torch.bfloat16)
+    model = checkpoint.load(made.folder / "small.safetensors").model
+    luma = np.full((48, 64), 128, np.uint8)
+    spread, colored = comparison._spread(model)(luma, ()), comparison._color(model)(luma, ())
+    assert spread.shape == colored.shape == (48, 64, 2)
+    assert spread.dtype == colored.dtype == np.float32
 
 
 def test_tables_say_the_same(made):
