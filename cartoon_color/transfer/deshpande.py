@@ -191,7 +191,7 @@ def minimize(expected: _Float, leaves: NDArray[np.integer[Any]], trust: _Float) 
     operator = LinearOperator((size, size), matvec=normal, dtype=np.float64)
     # It is stopped after as many steps as the authors' program takes, converged or not.
     c, _ = cg(operator, weigh(expected).ravel().astype(np.float64), rtol=1e-5, maxiter=_ITERATIONS)
-    return c.reshape(shape).astype(np.float32)
+    return np.asarray(c, np.float32).reshape(shape)
 
 
 def _filtered(plane: _Float, kernel: _Float) -> _Float:

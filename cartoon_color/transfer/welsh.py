@@ -169,4 +169,4 @@ def _match(features: _Float, known: _Float, colors: Chroma) -> Chroma:
     """
     norm = 1 if features.shape[-1] == 2 else 2
     _, index = cKDTree(known).query(features.reshape(-1, features.shape[-1]), p=norm)
-    return colors[index].reshape(*features.shape[:-1], 2)
+    return np.asarray(colors[index]).reshape(*features.shape[:-1], 2)
