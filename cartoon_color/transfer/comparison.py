@@ -160,7 +160,7 @@ def _spread(model: Model) -> Method:
 
 def _color(model: Model) -> Method:
     def color(luma: Gray, matches: Sequence[RGB]) -> Chroma:
-        ab = _predict(model, luma).ab[0].float().permute(1, 2, 0).contiguous().numpy()
+        ab = _predict(model, luma).ab[0].permute(1, 2, 0).contiguous().numpy()
         return np.asarray(cv2.resize(ab, luma.shape[::-1]))
 
     return color
