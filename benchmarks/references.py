@@ -48,10 +48,10 @@ def voted(painter: Painter, info: VideoInfo, number: int) -> tuple[list[Frame], 
     frames = []
     for frame in chain(read(info), painter.stages(info, watch=votes.append)[:-1]):
         frames.append(frame)
-        if not frame.held:
-            shots.setdefault(frame.shot, Candidates(info.path, frame.shot, Fraction(0))).add(frame, votes.popleft())
+        shot = shots.setdefault(frame.shot, Candidates(info.path, frame.shot, Fraction(0)))
+        shot.add(frame, None if frame.held else votes.popleft())
     choices = [choice for shot in shots.values() for choice in shot.choices(number)]
-    return frames, [each.frame for each in sorted(choices, key=lambda each: -each.settled)[:number]]
+    return frames, [each.frame for each in sorted(choices, key=lambda each: -each.worth)[:number]]
 
 
 def finished(

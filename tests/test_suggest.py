@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -119,26 +120,44 @@ def picture(path: Path) -> RGB:
 
 
 BY_HAND = (
-    parts(0, (1, 64, 0.5)),
-    parts(0, (1, 32, 0.5), (2, 32, 0.0)),
-    parts(1, (5, 48, 0.25), (6, 16, 1.0)),
+    parts(0, (1, 64, 0.75)),
+    parts(0, (1, 32, 0.75), (2, 32, 0.0)),
+    parts(1, (5, 48, 0.375), (6, 16, 0.75)),
 )
-"""Doubt: track 1, 0.5 in 64 + 32 pixels, is 48; track 2, 32; track 5, 36; track 6, none. The second drawing shows half
-of track 1 and all of 2: 24 + 32. Then the third settles 36, and the first the other half of track 1, 24."""
+"""Doubt is 1 - 2/3 confidence: 32 in the first drawing, all of track 1; 16 and 32 of track 2 in the second; 36 and 8 in
+the third. Frames 0, 2 and 4, each for two frames."""
+AWAY = float(np.exp(-2 / 128))
+"""What of a share is left two frames away."""
+
+
+def worth(*gains: tuple[float, float, float]) -> float:
+    """Frames in which the doubt falls by e: whole doubt, and what was and is settled of it, of drawings of two."""
+    return 2 * sum(
+        float(np.log((0.1 * whole + 0.9 * (whole - was)) / (0.1 * whole + 0.9 * (whole - now))))
+        for whole, was, now in gains
+    )
 
 
 def test_choice_is_greedy(tmp_path: Path) -> None:
+    """The second drawing shows half of track 1 and all of 2, so it finishes neither; the others finish their own."""
     summary = run(tmp_path, film=BY_HAND)
-    assert (summary.doubt, summary.drawings) == (116, 3)
+    assert (summary.doubt, summary.drawings) == (pytest.approx(124), 3)
+    chosen = [(each.frame, each.settled, each.worth) for each in summary.suggestions]
+    first = 32 + 16 * AWAY
+    assert chosen[0] == (0, pytest.approx(first), pytest.approx(worth((32, 0, 32), (48, 0, 16 * AWAY))))
+    assert chosen[1] == (4, pytest.approx(44), pytest.approx(worth((44, 0, 44))))
+    second = 32 + max(0, 8 - 16 * AWAY)
+    assert chosen[2] == (2, pytest.approx(second), pytest.approx(worth((48, 16 * AWAY, 32 + 16 * AWAY))))
     rows = listed(tmp_path / "out")
     assert [(row["rank"], row["frame"], row["shot"]) for row in rows] == [
-        ("1", "2", "0"),
+        ("1", "0", "0"),
         ("2", "4", "1"),
-        ("3", "0", "0"),
+        ("3", "2", "0"),
     ]
-    assert [float(row["settles"]) for row in rows] == pytest.approx([56 / 116, 36 / 116, 24 / 116], abs=6e-5)
-    assert [float(row["cumulative"]) for row in rows] == pytest.approx([56 / 116, 92 / 116, 1], abs=6e-5)
-    assert [float(row["seconds"]) for row in rows] == [0.08, 0.16, 0.0]
+    settles = np.array([first, 44, second]) / 124
+    assert [float(row["settles"]) for row in rows] == pytest.approx(settles.tolist(), abs=6e-5)
+    assert [float(row["cumulative"]) for row in rows] == pytest.approx(settles.cumsum().tolist(), abs=6e-5)
+    assert [float(row["seconds"]) for row in rows] == [0.0, 0.16, 0.08]
     assert {row["film"] for row in rows} == {str(tmp_path / "film.mkv")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "suggestions.csv",
@@ -149,11 +168,17 @@ def test_choice_is_greedy(tmp_path: Path) -> None:
 
 
 def test_films_share_the_number(tmp_path: Path) -> None:
-    other = (parts(0, (1, 40, 0.0)), parts(0, (1, 40, 0.0), (2, 24, 0.875)))  # 80, and 3
-    run(tmp_path, number=3, film=BY_HAND, other=other)
+    other = (parts(0, (1, 40, 0.0)), parts(0, (1, 40, 0.0), (2, 24, 0.75)))
+    summary = run(tmp_path, number=3, film=BY_HAND, other=other)
     rows = listed(tmp_path / "out")
-    assert [row["picture"] for row in rows] == ["other.000002.png", "film.000002.png", "film.000004.png"]
-    assert [float(row["settles"]) for row in rows] == pytest.approx([83 / 199, 56 / 199, 36 / 199], abs=6e-5)
+    assert [row["picture"] for row in rows] == ["other.000002.png", "film.000000.png", "film.000004.png"]
+    assert summary.doubt == pytest.approx(124 + 40 + 52)
+
+
+def test_what_is_seen_for_long_comes_first(tmp_path: Path) -> None:
+    """The second of two like shots is held three times as long."""
+    shown = [parts(0, (1, 64, 0.5)), *[parts(1, (2, 64, 0.5))] * 3]
+    assert run(tmp_path, number=1, film=shown).suggestions[0].shot == 1
 
 
 def test_reach_is_that_of_references(tmp_path: Path) -> None:
@@ -165,7 +190,7 @@ def test_reach_is_that_of_references(tmp_path: Path) -> None:
         confidence = certain[tracks]
         said.append(Drawing(int(number >= 160), tracks.astype(np.int32), confidence))
     area = np.array([[np.count_nonzero(each.tracks == track) for track in range(9)] for each in said], np.float64)
-    doubt = area * (1 - certain.astype(np.float64))
+    doubt = area * (1 - 2 / 3 * certain.astype(np.float64))
     area[:, 0] = doubt[:, 0] = 0
     shots = np.array([each.shot for each in said])
 
@@ -173,21 +198,28 @@ def test_reach_is_that_of_references(tmp_path: Path) -> None:
     share = area / np.maximum(most, 1)
     frames = 2 * np.arange(len(said))
     reached = (shots[:, None] == shots) & (frames[:, None] - REACH <= frames)  # by row, column
+    near = reached * np.exp(-np.abs(frames[:, None] - frames) / 128)
 
-    def settled(chosen: Sequence[int]) -> float:
+    def settled(chosen: Sequence[int]) -> NDArray[np.float64]:
         best = np.zeros_like(area)
         for each in chosen:
-            best = np.maximum(best, reached[each][:, None] * share[each])
-        return float((doubt * best).sum())
+            best = np.maximum(best, near[each][:, None] * share[each])
+        return (doubt * best).sum(axis=1)
+
+    def value(chosen: Sequence[int]) -> float:
+        whole = doubt.sum(axis=1)
+        return -2 * float(np.log(0.1 + 0.9 * (whole - settled(chosen)) / whole).sum())
 
     summary = run(tmp_path, number=4, film=said)
     assert summary.doubt == pytest.approx(doubt.sum(), rel=1e-6)
     chosen = [each.frame // 2 for each in summary.suggestions]
     for step, each in enumerate(summary.suggestions):
-        before = settled(chosen[:step])
-        gains = [settled([*chosen[:step], other]) - before for other in range(len(said))]
+        before = value(chosen[:step])
+        gains = [value([*chosen[:step], other]) - before for other in range(len(said))]
         assert chosen[step] == int(np.argmax(gains))
-        assert each.settled == pytest.approx(max(gains), rel=1e-4)
+        assert each.worth == pytest.approx(max(gains), rel=1e-4)
+        more = settled(chosen[: step + 1]).sum() - settled(chosen[:step]).sum()
+        assert each.settled == pytest.approx(more, rel=1e-4)
     assert len(set(chosen)) == 4
 
 
@@ -196,9 +228,12 @@ def test_long_shots_are_thinned_evenly(tmp_path: Path) -> None:
     said[402] = parts(0, (1, 40, 0.75), (2, 16, 0.0))  # every fourth is kept
     said[404] = parts(0, (1, 40, 0.75), (3, 24, 0.0))
     summary = run(tmp_path, film=said)
-    assert summary.doubt == 450 * 10 + 16 + 24
-    # The first of those that reach all drawings; track 3 is seen in 404, which reaches back to 276, and 2 in none.
-    assert [(each.frame, each.settled) for each in summary.suggestions] == [(0, 4500), (808, 24)]
+    assert summary.doubt == pytest.approx(450 * 20 + 16 + 24)
+    chosen = [each.frame for each in summary.suggestions]
+    assert all(frame % 8 == 0 for frame in chosen)
+    assert 808 in chosen  # for track 3; 2 is in none that is kept
+    spread = sorted(frame for frame in chosen if frame != 808)
+    assert all(100 < later - frame < 400 for frame, later in pairwise(spread))
 
 
 def test_dark_drawings_are_not_suggested(tmp_path: Path) -> None:
@@ -208,7 +243,7 @@ def test_dark_drawings_are_not_suggested(tmp_path: Path) -> None:
 
 
 def test_no_doubt_no_suggestion(tmp_path: Path) -> None:
-    assert run(tmp_path, film=[parts(0), parts(0, (1, 64, 1.0))]).suggestions == ()
+    assert run(tmp_path, film=[parts(0), parts(0)]).suggestions == ()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["suggestions.csv"]
     assert listed(tmp_path / "out") == []
 

@@ -50,9 +50,9 @@ def suggest(
     Writes each as OUT/FILM.NNNNNN.png (its number, from 0) in the colors that `render` gives it now. Repaint it, keep
     its name, and give it to `render --reference`; erase what you don't know, and delete what you don't repaint, since
     all opaque colors count as right. OUT/suggestions.csv lists them, best first, with film, frame, seconds, shot, and
-    the share of all doubt (1 - confidence, over all drawings) that each settles beyond those before it, where its
-    tracks (regions followed through the shot) are seen. Of shots of more than 200 drawings, evenly spaced ones are
-    chosen from.
+    the share of all doubt (1 - 2/3 confidence, over all drawings) that each settles beyond those before it, where its
+    tracks (regions followed through the shot) are seen; less, the farther away. A frame of the film that is settled
+    wholly is worth more than two by halves. Of shots of more than 200 drawings, evenly spaced ones are chosen from.
 
     Example:
 

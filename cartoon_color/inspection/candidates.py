@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,6 +20,12 @@ MOST = 200
 """Most drawings of a shot that are chosen from; of more, every second, fourth, ... is. Bounds memory and time."""
 _CONTRAST = 128.0
 """Range of gray from which a drawing shows all it has; darker ones show, as in the vote, the square of their share."""
+_TRUST = 2 / 3
+"""How much of its confidence a vote is believed: networks are sure of some wrong colors, too."""
+_NEAR = 128.0
+"""Frames in which what a reference settles falls by e."""
+_REST = 0.1
+"""Share of a frame's doubt that stays however much is settled."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,6 +40,8 @@ class Suggestion:
     shot: int
     settled: float
     """Pixels of drawings, each counted by its doubt, that this frame settles and those before it in the list don't."""
+    worth: float
+    """Frames whose doubt would fall by e: what this one is chosen by."""
     chroma: NDArray[np.float16]
     """(h, w, 2), the present guess, at the size at which motion is followed."""
 
@@ -55,8 +62,15 @@ class _Span:
     """Numbers of those seen in the drawing, (n,)."""
     shown: NDArray[np.float64]
     """How much it shows of them, in pixels, (n,)."""
+    frames: int = 0
     doubt: dict[int, float] = field(default_factory=dict)
     """By track, those seen in the drawing among them."""
+
+    def extend(self, frames: int, doubt: Iterable[tuple[int, float]]) -> None:
+        """Take in what follows."""
+        self.frames += frames
+        for track, more in doubt:
+            self.doubt[track] = self.doubt.get(track, 0.0) + more
 
 
 class Candidates:
@@ -70,11 +84,14 @@ class Candidates:
         self._drawings = 0
         self._stride = 1
 
-    def add(self, frame: Frame, voted: Voted) -> float:
-        """The next drawing; returns its doubt."""
+    def add(self, frame: Frame, voted: Voted | None) -> float:
+        """The next frame, with its vote unless it is held; returns its doubt."""
+        if voted is None:
+            self._spans[-1].frames += 1
+            return 0.0
         flat = voted.tracks.ravel()
         area = np.bincount(flat)
-        doubt = np.bincount(flat, 1 - voted.confidence.ravel().astype(np.float64))
+        doubt = np.bincount(flat, 1 - _TRUST * voted.confidence.ravel().astype(np.float64))
         tracks = np.flatnonzero(area[1:]) + 1
         if self._drawings % self._stride == 0:
             size = voted.gray.shape[::-1]
@@ -84,47 +101,47 @@ class Candidates:
             seconds = frame.pts * frame.time_base - self._origin
             self._spans.append(_Span(frame.index, seconds, chroma.astype(np.float16), tracks, shown))
         self._drawings += 1
-        _add(self._spans[-1].doubt, zip(tracks.tolist(), doubt[tracks].tolist(), strict=True))
+        self._spans[-1].extend(1, zip(tracks.tolist(), doubt[tracks].tolist(), strict=True))
         if len(self._spans) > MOST:
             for kept, left_out in zip(self._spans[::2], self._spans[1::2], strict=False):
-                _add(kept.doubt, left_out.doubt.items())
+                kept.extend(left_out.frames, left_out.doubt.items())
             self._spans = self._spans[::2]
             self._stride *= 2
         return float(doubt[tracks].sum())
 
     def choices(self, number: int) -> Iterator[Suggestion]:
-        """At most `number` drawings, greedily: each settles most of the doubt that those before it left."""
+        """At most `number` drawings, greedily: each is worth most after those before it."""
         spans = self._spans
         places: dict[int, int] = {}
         for span in spans:
             for track in span.doubt:
                 places.setdefault(track, len(places))
-        doubt = np.zeros((len(places), len(spans)), np.float32)
-        most = np.zeros(len(places))
+        doubt = np.zeros((len(places), len(spans)))
+        shares = np.zeros_like(doubt)  # of the most that any drawing shows of a track
         for column, span in enumerate(spans):
             doubt[[places[track] for track in span.doubt], column] = list(span.doubt.values())
-        rows = [np.array([places[track] for track in span.tracks.tolist()], np.intp) for span in spans]
-        for own, span in zip(rows, spans, strict=True):
-            most[own] = np.maximum(most[own], span.shown)
-        shares = [
-            (span.shown / np.maximum(most[own], 1e-9)).astype(np.float32)[:, None]
-            for own, span in zip(rows, spans, strict=True)
-        ]
-        starts = [bisect_left(spans, span.frame - REACH, key=lambda other: other.frame) for span in spans]
-        settled = np.zeros_like(doubt)  # share
+            shares[[places[track] for track in span.tracks.tolist()], column] = span.shown
+        shares /= np.maximum(shares.max(axis=1, keepdims=True), 1e-9)
+        at = np.array([span.frame for span in spans])
+        near = np.where(at >= at[:, None] - REACH, np.exp(-np.abs(at[:, None] - at) / _NEAR), 0)
+        frames = np.array([span.frames for span in spans])
+        rest = _REST / (1 - _REST) * doubt.sum(axis=0) + 1e-9
+        left = doubt.copy()
+        least = np.inf
         for _ in range(number):
-            gains = [
-                float(np.sum(doubt[own, start:] * np.maximum(share - settled[own, start:], 0), dtype=np.float64))
-                for own, share, start in zip(rows, shares, starts, strict=True)
-            ]
+            falls = []
+            for each, share in enumerate(shares.T):
+                own = np.flatnonzero(share)
+                settled = left[own] - doubt[own] * (1 - np.outer(share[own], near[each]))
+                falls.append(np.maximum(settled, 0).sum(axis=0))
+            unsettled = left.sum(axis=0)
+            gains = [float(frames @ np.log((rest + unsettled) / (rest + unsettled - fall))) for fall in falls]
             best = int(np.argmax(gains))
             if gains[best] <= 0:
                 return
-            span, own, start = spans[best], rows[best], starts[best]
-            settled[own, start:] = np.maximum(settled[own, start:], shares[best])
-            yield Suggestion(self.film, span.frame, span.seconds, self.number, gains[best], span.chroma)
-
-
-def _add(sums: dict[int, float], items: Iterable[tuple[int, float]]) -> None:
-    for key, value in items:
-        sums[key] = sums.get(key, 0.0) + value
+            left = np.minimum(left, doubt * (1 - np.outer(shares[:, best], near[best])))
+            least = min(least, gains[best])  # one that completes others can be worth more than they are
+            span = spans[best]
+            yield Suggestion(
+                self.film, span.frame, span.seconds, self.number, float(falls[best].sum()), least, span.chroma
+            )

@@ -37,9 +37,9 @@ class SuggestionSummary:
     out: Path
     """Folder of the pictures and the list."""
     suggestions: tuple[Suggestion, ...]
-    """What settles most comes first."""
+    """What is worth most comes first."""
     doubt: float
-    """Of all films: the sum of 1 - confidence over the pixels of all drawings."""
+    """Of all films: the sum of 1 - 2/3 confidence over the pixels of all drawings."""
     drawings: int
     frames: Mapping[Path, int]
     """Of each film."""
@@ -97,11 +97,13 @@ def suggest(
     """Write the frames that are best colored by hand, in their present colors, and a list of them.
 
     A colored frame settles the tracks seen in it, in the drawings that it reaches as a reference: to the end of its
-    shot, and 256 frames backwards. Settled is the track's doubt (1 - confidence) in each pixel, times the share of
-    the track that the frame shows, of what any candidate of the shot does. Of several frames the best one counts, so
-    what is settled is monotone and submodular, and the greedy choice is within 1 - 1/e of the best one (Nemhauser,
-    Wolsey and Fisher 1978, "An analysis of approximations for maximizing submodular set functions"). Nothing passes a
-    cut, so each shot's own greedy choices, merged by what they settle, are those of all films together.
+    shot, and 256 frames backwards. Settled is the track's doubt (1 - 2/3 confidence) in each pixel, times the share of
+    the track that the frame shows, of what any candidate of the shot does, times 1/e for each 128 frames between. Of
+    several frames the best one counts. Each frame of the film gains by the logarithm of its doubt, as PSNR by that of
+    its error: what finishes a picture is worth more than half of another. A tenth of the doubt stays in any case.
+
+    The choice is greedy. Nothing passes a cut, so each shot's own choices, merged by what they are worth, are those of
+    all films together.
 
     Args:
         films: Whatever FFmpeg decodes.
@@ -142,9 +144,8 @@ def suggest(
                 if shot is None or frame.shot != shot.number:
                     best = _best(best, shot, number)
                     shot = Candidates(film, frame.shot, origin)
-                if voted is not None:
-                    doubt += shot.add(frame, voted)
-                    drawings += 1
+                doubt += shot.add(frame, voted)
+                drawings += voted is not None
                 frames[film] += 1
                 if tell is not None:
                     tell(frames[film], info.frames)
@@ -199,9 +200,9 @@ def _check(films: Sequence[Path], out: Path, *, overwrite: bool) -> None:
 
 
 def _best(before: list[Suggestion], shot: Candidates | None, number: int) -> list[Suggestion]:
-    """The `number` suggestions that settle most of those `before` and those of a shot that ended."""
+    """The `number` suggestions that are worth most of those `before` and those of a shot that ended."""
     new = [] if shot is None else list(shot.choices(number))
-    return sorted([*before, *new], key=lambda each: -each.settled)[:number]
+    return sorted([*before, *new], key=lambda each: -each.worth)[:number]
 
 
 def _to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
