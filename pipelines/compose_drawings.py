@@ -1,6 +1,6 @@
 """Compose pictures of free drawings into a film to train on, so that a network meets more than a few shows.
 
-python pipelines/compose_drawings.py --out drawings.mkv --pictures 6000 openclipart/people openclipart/animals scenes/
+python pipelines/compose_drawings.py --out drawings.mkv --pictures 12000 openclipart/people openclipart/animals scenes/
 
 Every SVG, PNG, JPEG and WebP below the folders is looked at: one that leaves some of its picture empty is a figure, one
 that fills it a ground. Each picture has a ground, drawn, painted or plain, and a few figures on it, from each folder as
@@ -185,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="where drawings lie")
     parser.add_argument("--out", type=Path, required=True, help="the film, .mkv")
-    parser.add_argument("--pictures", type=int, default=6000, help="[default: 6000]")
+    parser.add_argument("--pictures", type=int, default=12000, help="[default: 12000]")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     figures: list[list[Drawing]] = []
