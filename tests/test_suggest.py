@@ -176,7 +176,7 @@ def test_films_share_the_number(tmp_path: Path) -> None:
 
 
 def test_what_is_seen_for_long_comes_first(tmp_path: Path) -> None:
-    """The second of two like shots is held three times as long."""
+    """The second of two like shots goes on three times as long."""
     shown = [parts(0, (1, 64, 0.5)), *[parts(1, (2, 64, 0.5))] * 3]
     assert run(tmp_path, number=1, film=shown).suggestions[0].shot == 1
 

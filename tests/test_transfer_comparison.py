@@ -130,7 +130,7 @@ def test_comparators_do_better_than_an_untrained_network(made):
     assert min(chroma["welsh"], chroma["deshpande"]) > chroma["small"] + 3
 
 
-def test_networks_may_run_in_bfloat16(made, monkeypatch, tmp_path):
+def test_networks_may_run_in_bfloat16(made, monkeypatch):
     """As they do where the processor has it, or any that imitates it."""
     monkeypatch.setattr(comparison, "fast_dtype", lambda device: torch.bfloat16)
     model = checkpoint.load(made.folder / "small.safetensors").model
