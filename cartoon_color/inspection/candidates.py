@@ -127,19 +127,22 @@ class Candidates:
         frames = np.array([span.frames for span in spans])
         rest = _REST / (1 - _REST) * doubt.sum(axis=0) + 1e-9
         left = doubt.copy()
+
+        def settle(each: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+            """The tracks that a drawing shows, and what is left of their doubt with it."""
+            own = np.flatnonzero(shares[:, each])
+            return own, np.minimum(left[own], doubt[own] * (1 - np.outer(shares[own, each], near[each])))
+
         least = np.inf
         for _ in range(number):
-            falls = []
-            for each, share in enumerate(shares.T):
-                own = np.flatnonzero(share)
-                settled = left[own] - doubt[own] * (1 - np.outer(share[own], near[each]))
-                falls.append(np.maximum(settled, 0).sum(axis=0))
+            falls = [(left[own] - then).sum(axis=0) for own, then in map(settle, range(len(spans)))]
             unsettled = left.sum(axis=0)
             gains = [float(frames @ np.log((rest + unsettled) / (rest + unsettled - fall))) for fall in falls]
             best = int(np.argmax(gains))
             if gains[best] <= 0:
                 return
-            left = np.minimum(left, doubt * (1 - np.outer(shares[:, best], near[best])))
+            own, then = settle(best)
+            left[own] = then
             least = min(least, gains[best])  # one that completes others can be worth more than they are
             span = spans[best]
             yield Suggestion(
