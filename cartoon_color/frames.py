@@ -63,6 +63,9 @@ class Frame:
     votes with them."""
     description: Description | None = None
     """What the network sees; None where there is no memory to compare it with."""
+    flat: NDArray[np.uint16] | None = None
+    """At the size of `chroma`, (h, w): numbers of the regions that have one color each, 0 for what is painted; None
+    where regions aren't told."""
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2 or self.luma.dtype not in (np.uint8, np.uint16):

@@ -99,12 +99,30 @@ def test_another_figure_before_the_same_background_is_a_cut() -> None:
     assert cuts([here] * 20 + [there] * 20) == [20]
 
 
-@pytest.mark.parametrize("steps", [5, 12, 25])
-def test_fades_are_no_cuts(steps: int) -> None:
-    one, other = scene(1, 1)[0].astype(float), scene(2, 1)[0].astype(float)
+def fade(one: NDArray[np.uint8], other: NDArray[np.uint8], steps: int) -> list[NDArray[np.uint8]]:
+    """A picture that becomes black in so many steps from frame 12 on, and then another that brightens likewise."""
     levels = np.linspace(1, 0, steps)
-    fade = [one * level for level in levels] + [other * level for level in levels[::-1]]
-    assert cuts([picture.astype(np.uint8) for picture in [one] * 12 + fade + [other] * 12]) == []
+    fading = [one * level for level in levels] + [other * level for level in levels[::-1]]
+    return [picture.astype(np.uint8) for picture in [one] * 12 + fading + [other] * 12]
+
+
+@pytest.mark.parametrize("steps", [5, 12, 25])
+def test_a_fade_through_black_is_one_cut_where_another_picture_shows(steps: int) -> None:
+    (cut,) = cuts(fade(scene(1, 1)[0], scene(2, 1)[0], steps))
+    assert 12 + steps < cut <= 12 + steps + 1 + steps // 5
+
+
+@pytest.mark.parametrize("steps", [5, 7])
+def test_what_fades_out_and_comes_back_goes_on(steps: int) -> None:
+    assert cuts(fade(scene(1, 1)[0], scene(1, 1)[0], steps)) == []
+
+
+def test_what_moves_into_an_empty_picture_is_no_cut() -> None:
+    pictures = [np.full((HEIGHT, WIDTH), 90, np.uint8) for _ in range(60)]
+    for index, picture in enumerate(pictures[20:]):
+        left = max(WIDTH // 4, WIDTH - 6 * (index + 1))
+        picture[HEIGHT // 3 :, left : left + WIDTH // 2] = 220
+    assert cuts(pictures) == []
 
 
 def dissolve(steps: int, hold: int = 2) -> list[NDArray[np.uint8]]:

@@ -20,7 +20,12 @@ _SHADE = 12.0
 """Difference in L* of gray at which a paint counts for a region by 1/e."""
 _OTHER = 30.0
 """Distance in a and b from which on a color is another than the winner."""
+_GRAY = 0.3
+"""What a vote for gray counts: where a network doesn't know, its guesses meet there, while those of color differ."""
+_NEUTRAL = 8.0
+"""Standard deviation, in a and b, of what counts as gray."""
 _BINS = np.asarray(AB_BINS, np.float32)
+_COUNTS = 1 - np.float32(1 - _GRAY) * np.exp(-np.square(_BINS).sum(axis=1) / np.float32(2 * _NEUTRAL**2))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -93,7 +98,7 @@ def elect(
 
     Without paints, the winner is the bin with the most votes around it, and its color the mean of these: a mode, since
     a mean of all votes would be dull. With the paints of a show, it is the paint with the most votes around it, which
-    weigh less if the paint's gray is not the region's.
+    weigh less if the paint's gray is not the region's. Votes for gray count less.
 
     Args:
         evidence: (n, 313) votes.
@@ -101,6 +106,7 @@ def elect(
         shades: (K,), L* of the gray that each paint has in a black-and-white film.
         gray: (n,), L* of the regions; with `shades`.
     """
+    evidence = evidence * _COUNTS
     candidates = _BINS if paints is None else paints
     near = _NEAR if paints is None else _nearness(paints)
     votes = evidence @ near

@@ -30,6 +30,10 @@ _UNMIXED = 0.3
 """Share of a dissolve's change that may be something else than a mixture of its ends: figures move on meanwhile."""
 _CONTRAST = 8.0
 """Standard deviation in codes that a picture has at least; a flat one is the end of a fade."""
+_BLANK = 4.0
+"""Standard deviation in codes of a picture that shows nothing, at most."""
+_FADED = 0.7
+"""Correlation from which on a darker picture is one that fades in; what moves into an empty picture correlates less."""
 
 
 class DetectShots:
@@ -48,7 +52,8 @@ class DetectShots:
 
     In the middle of a dissolve, a shot starts, too: there the picture is a mixture of two that are unlike each other, 8
     frames before and after, and moves on from one to the other. So dissolves of up to some 24 frames are found; through
-    longer ones, and through fades, the shot goes on, unless the last step is abrupt. Shots shorter than `min_length`
+    longer ones the shot goes on, unless the last step is abrupt. And a shot starts where another picture than
+    before fades in from black; what fades out and comes back, goes on. Shots shorter than `min_length`
     frames, black frames between two shots among them, belong to the shot that they begin.
 
     Compared with what the eye sees: "Popeye the Sailor Meets Sindbad the Sailor", 5,090 frames, 14 of 14 cuts, none
@@ -78,7 +83,8 @@ class DetectShots:
             share = self._dissolved(window) if len(window) == 2 * WINDOW + 1 else None
             halfway = share is not None and share >= 0.5 and not dissolving
             dissolving = share is not None and (dissolving or halfway)
-            if length >= self.settings.min_length and (halfway or self._starts_shot(window, at)):
+            starts = halfway or self._starts_shot(window, at) or _fades_in(window, at)
+            if length >= self.settings.min_length and starts:
                 shot, length = shot + 1, 0
             length += 1
             yield window[at].frame.with_(shot=shot)
@@ -139,6 +145,16 @@ class DetectShots:
             rests.append(_distance(moved, shares[-1] * way))
         grows = shares[0] < shares[1] < shares[2] and 0.3 < shares[1] < 0.7
         return shares[1] if grows and max(rests) < _UNMIXED * change else None
+
+
+def _fades_in(window: deque[_Seen], at: int) -> bool:
+    """Whether a picture begins to brighten out of one that shows nothing, other than what was to be seen before."""
+    if not at or window[at - 1].thumbnail.std() > _BLANK or window[at].thumbnail.std() <= _BLANK:
+        return False
+    before, first = window[max(0, at - WINDOW)].thumbnail, window[at].thumbnail
+    after = window[min(len(window) - 1, at + WINDOW)].thumbnail
+    fades = after.std() > 2 * first.std() and _correlation(first, after) > _FADED
+    return bool(fades) and _correlation(before, after) < _DISSOLVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from cartoon_color.config import SmoothSettings
 from cartoon_color.frames import Chroma, ColorRange, Frame
+from cartoon_color.regions.painted import even_out
 from cartoon_color.stages.motion import (
     Flow,
     Gray,
@@ -21,7 +23,7 @@ from cartoon_color.stages.motion import (
     small_gray,
     without_grain,
 )
-from cartoon_color.stages.window import color_by_windows
+from cartoon_color.stages.window import Colored, color_by_windows
 
 
 @dataclass(eq=False, slots=True)
@@ -31,6 +33,7 @@ class _Drawing:
     index: int
     gray: Gray
     chroma: Chroma
+    flat: NDArray[np.uint16] | None
     forward: Chroma
     """Mean of the chroma up to here, along the motion."""
     count: Plane
@@ -56,7 +59,8 @@ class Smooth:
 
     Recursive in both directions, after the idea of Lang et al. 2012 (Practical Temporal Consistency for Image-Based
     Graphics Applications, filtering along flow paths); weights fall with the difference in luma, and are 0 where flow
-    forth and back do not meet (occlusion). Held frames share the chroma of their drawing; nothing passes a cut.
+    forth and back do not meet (occlusion). Flat regions are evened out afterwards, since their edges became soft. Held
+    frames share the chroma of their drawing; nothing passes a cut.
     """
 
     def __init__(
@@ -87,11 +91,11 @@ class Smooth:
         chroma = small_chroma(frame)
         gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
         if last is None:
-            return _Drawing(frame.drawing, gray, chroma, chroma, np.ones(gray.shape, np.float32))
+            return _Drawing(frame.drawing, gray, chroma, frame.flat, chroma, np.ones(gray.shape, np.float32))
         moved = self._motion(frame.drawing, gray, last.gray)
         memory = np.float32(self.settings.memory)
         mean, count = _continued(chroma, last.forward, last.count, moved.to_last, moved.like_last, memory)
-        return _Drawing(frame.drawing, gray, chroma, mean, count, moved)
+        return _Drawing(frame.drawing, gray, chroma, frame.flat, mean, count, moved)
 
     def _motion(self, drawing: int, gray: Gray, last: Gray) -> _Motion:
         found = self._between(drawing, gray, last)
@@ -104,9 +108,9 @@ class Smooth:
             likeness(found.change_after, codes) * np.float32(min(1, gain)),
         )
 
-    def _decided(self, window: Sequence[_Drawing], number: int) -> list[Chroma]:
-        """The chroma of the first `number` drawings."""
-        decided: list[Chroma] = []
+    def _decided(self, window: Sequence[_Drawing], number: int) -> list[Colored]:
+        """The color of the first `number` drawings."""
+        decided: list[Colored] = []
         backward, count, after = np.empty(0, np.float32), np.empty(0, np.float32), None
         for position in range(len(window) - 1, -1, -1):
             drawing = window[position]
@@ -118,7 +122,8 @@ class Smooth:
                 )
             after = drawing.motion
             if position < number:
-                decided.append(_both(drawing.chroma, drawing.forward, drawing.count, backward, count))
+                mean = _both(drawing.chroma, drawing.forward, drawing.count, backward, count)
+                decided.append(Colored(mean if drawing.flat is None else even_out(mean, drawing.flat)))
         return decided[::-1]
 
 

@@ -19,17 +19,18 @@ from cartoon_color.regions.vote import Evidence, elect, mean_in, pool
 from cartoon_color.stages.follow import Followed, FollowRegions
 from cartoon_color.stages.motion import Gray, SharedMotion, small_chroma
 from cartoon_color.stages.pictures import Pictures
-from cartoon_color.stages.window import color_by_windows
+from cartoon_color.stages.window import Colored, color_by_windows
 
-AFTER = SmoothSettings(memory=6, likeness=24)
-"""How what the vote leaves is smoothed: shorter than without it, since a mean over many drawings would undo majorities,
-and with less regard to gray, since tracks know already what is alike."""
+AFTER = SmoothSettings(likeness=24)
+"""How what the vote leaves is smoothed: with less regard to gray, since tracks know already what is alike."""
 WINDOW = 24
 """Drawings that are looked at together; half of them are given out, then as many are taken in."""
 WAITING = 48
 """Most frames that wait for that; bounds the memory where drawings are held for long."""
 _FLAT = (2.0, 4.0)
 """Codes that the gray of a flat region spreads at most, and that of a painted one at least; between, both mix."""
+_EVEN = 0.5
+"""How far a region is flat, 0..1, from which on the stages behind are told that it has one color."""
 _UNEVEN = (5.0, 7.0)
 """Standard deviations, in a and b, of the network's color along the track of a painted region: up to the first it is
 held, from the second on it stays as it is."""
@@ -116,7 +117,7 @@ class Vote:
         self._decided: dict[int, NDArray[np.float32]] = {}  # rows as `paint` takes them, once shown; they stay
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The same frames, with voted chroma and without evidence.
+        """The same frames, with voted chroma, with the regions that are flat, and without evidence.
 
         Raises:
             ValueError: A frame has no chroma, or a drawing no evidence.
@@ -174,8 +175,8 @@ class Vote:
             shift[1:] = known * (said.ab - seen[:, :2])
         return votes, shift
 
-    def _shown(self, window: Sequence[_Drawing], number: int) -> Iterator[Chroma]:
-        """The chroma of the first `number` drawings; afterwards, forgets the tracks that no other drawing needs."""
+    def _shown(self, window: Sequence[_Drawing], number: int) -> Iterator[Colored]:
+        """The color of the first `number` drawings; afterwards, forgets the tracks that no other drawing needs."""
         for drawing in window[:number]:
             yield self._voted(drawing)
         kept = {track for drawing in window[number:] for track in drawing.numbers.tolist()}
@@ -183,13 +184,13 @@ class Vote:
         self._sums = {number: sums for number, sums in self._sums.items() if number in left}
         self._decided = {number: row for number, row in self._decided.items() if number in left}
 
-    def _voted(self, drawing: _Drawing) -> Chroma:
+    def _voted(self, drawing: _Drawing) -> Colored:
         numbers = drawing.numbers.tolist()
         self._decide([number for number in numbers if number not in self._decided])
         # A shot's tracks are numbered one after another, so this is no longer than the shot has tracks.
         table = np.zeros((numbers[-1] - numbers[0] + 1, 9), np.float32)
         table[drawing.numbers - numbers[0]] = [self._decided[number] for number in numbers]
-        chroma = paint(drawing.chroma, drawing.tracks, numbers[0], table)
+        chroma = paint(drawing.chroma, drawing.tracks, drawing.gray, numbers[0], table)
         if self.watch is not None:
             confidence = table[drawing.tracks - numbers[0], 2]
             self.watch(
@@ -204,7 +205,11 @@ class Vote:
                     confidence,
                 )
             )
-        return chroma
+        # Few regions are in one drawing, many tracks in a shot.
+        flat = np.zeros(len(table), np.uint16)
+        even = drawing.numbers[table[drawing.numbers - numbers[0], 3] >= _EVEN] - numbers[0]
+        flat[even] = np.arange(1, len(even) + 1)
+        return Colored(chroma, flat[drawing.tracks - numbers[0]])
 
     def _decide(self, numbers: list[int]) -> None:
         """Elect the colors of tracks that have none."""
