@@ -66,6 +66,8 @@ class Frame:
     flat: NDArray[np.uint16] | None = None
     """At the size of `chroma`, (h, w): numbers of the regions that have one color each, 0 for what is painted; None
     where regions aren't told."""
+    given: NDArray[np.float16] | None = None
+    """(h, w) 0..1, likewise: how far `chroma` is what someone painted, and stays as it is; None where nobody did."""
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2 or self.luma.dtype not in (np.uint8, np.uint16):

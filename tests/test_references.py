@@ -23,6 +23,8 @@ from cartoon_color.painter import Painter
 from cartoon_color.references import Paint, find_frames, read_references
 from cartoon_color.render import render
 from cartoon_color.stages.reference import FollowReferences
+from cartoon_color.stages.smooth import Smooth
+from cartoon_color.streams import chain
 from cartoon_color.video import probe
 
 SQUARE, GROUND, GUESS = (40, 10), (-30, 20), (5, 5)
@@ -71,6 +73,22 @@ def test_colors_travel_forwards_and_backwards_with_the_square() -> None:
 
 def test_the_frame_of_the_reference_has_its_colors() -> None:
     np.testing.assert_allclose(followed(film(), {10: paint(10)})[10], truth(10), atol=0.1)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_what_was_painted_stays_as_it_was_through_smoothing(flat: bool) -> None:
+    guess = np.full((*SIZE, 2), GUESS, np.float32)
+    one_region = np.ones(SIZE, np.uint16) if flat else None
+    frames = [frame.with_(chroma=guess, flat=one_region) for frame in film()]
+    painted = paint(10)
+    painted.chroma[:20, :20] = 70, -50  # what no drawing shows
+    stages = [
+        FollowReferences({10: painted}, bit_depth=8, color_range="full"),
+        Smooth(bit_depth=8, color_range="full"),
+    ]
+    result = [np.asarray(frame.chroma) for frame in chain(iter(frames), stages)]
+    np.testing.assert_allclose(result[10], painted.chroma, atol=0.1)
+    np.testing.assert_allclose(inner(result[16], 16), SQUARE, atol=8)
 
 
 def test_a_reference_never_passes_a_cut() -> None:

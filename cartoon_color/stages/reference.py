@@ -255,5 +255,7 @@ def _features(gray: Gray, cells: tuple[int, int]) -> NDArray[np.float32]:
 def _given_out(drawing: _Drawing) -> Generator[Frame, None, tuple[int, Chroma | None]]:
     """The frames of a drawing that waited no longer; returns its index and its chroma."""
     chroma = drawing.mixed()
-    yield from (frame.with_(chroma=chroma) for frame in drawing.frames)
+    # Falls with the distance, not with its square: a reference's neighbors are nearly as right as itself.
+    given = np.sqrt(np.minimum(drawing.weight, np.float16(1)))
+    yield from (frame.with_(chroma=chroma, given=given) for frame in drawing.frames)
     return drawing.drawing, chroma

@@ -21,6 +21,7 @@ from cartoon_color.stages.motion import (
     likeness,
     small_chroma,
     small_gray,
+    times,
     without_grain,
 )
 from cartoon_color.stages.window import Colored, color_by_windows
@@ -34,6 +35,7 @@ class _Drawing:
     gray: Gray
     chroma: Chroma
     flat: NDArray[np.uint16] | None
+    given: NDArray[np.float16] | None
     forward: Chroma
     """Mean of the chroma up to here, along the motion."""
     count: Plane
@@ -59,8 +61,8 @@ class Smooth:
 
     Recursive in both directions, after the idea of Lang et al. 2012 (Practical Temporal Consistency for Image-Based
     Graphics Applications, filtering along flow paths); weights fall with the difference in luma, and are 0 where flow
-    forth and back do not meet (occlusion). Flat regions are evened out afterwards, since their edges became soft. Held
-    frames share the chroma of their drawing; nothing passes a cut.
+    forth and back do not meet (occlusion). Flat regions are evened out afterwards, since their edges became soft, and
+    what is given stays. Held frames share the chroma of their drawing; nothing passes a cut.
     """
 
     def __init__(
@@ -91,11 +93,12 @@ class Smooth:
         chroma = small_chroma(frame)
         gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
         if last is None:
-            return _Drawing(frame.drawing, gray, chroma, frame.flat, chroma, np.ones(gray.shape, np.float32))
+            once = np.ones(gray.shape, np.float32)
+            return _Drawing(frame.drawing, gray, chroma, frame.flat, frame.given, chroma, once)
         moved = self._motion(frame.drawing, gray, last.gray)
         memory = np.float32(self.settings.memory)
         mean, count = _continued(chroma, last.forward, last.count, moved.to_last, moved.like_last, memory)
-        return _Drawing(frame.drawing, gray, chroma, frame.flat, mean, count, moved)
+        return _Drawing(frame.drawing, gray, chroma, frame.flat, frame.given, mean, count, moved)
 
     def _motion(self, drawing: int, gray: Gray, last: Gray) -> _Motion:
         found = self._between(drawing, gray, last)
@@ -123,7 +126,11 @@ class Smooth:
             after = drawing.motion
             if position < number:
                 mean = _both(drawing.chroma, drawing.forward, drawing.count, backward, count)
-                decided.append(Colored(mean if drawing.flat is None else even_out(mean, drawing.flat)))
+                if drawing.flat is not None:
+                    mean = even_out(mean, drawing.flat)
+                if drawing.given is not None:
+                    mean += times(drawing.chroma - mean, drawing.given.astype(np.float32))
+                decided.append(Colored(mean))
         return decided[::-1]
 
 

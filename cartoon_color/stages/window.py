@@ -64,7 +64,7 @@ def color_by_windows(
                 last = draw(frame, last)
                 window.append(last)
             # All that would fill the memory.
-            bare = frame.with_(chroma=None, evidence=None, description=None, flat=None)
+            bare = frame.with_(chroma=None, evidence=None, description=None, flat=None, given=None)
             if not window and shown is not None:
                 yield bare.with_(**shown._asdict())
                 continue
