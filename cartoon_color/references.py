@@ -24,11 +24,15 @@ COLORED = 0.001
 """Share of the opaque pixels that must have color."""
 FITS = 0.9
 """Correlation of luma from which a picture can be of a frame."""
+FITS_SMALL = 0.97
+"""The same of one with few opaque cells, which correlate by chance."""
 TIED = 0.0005
 """Difference in correlation within which the number in the name decides between frames."""
 ASPECT = 0.05
 """Share by which width over height may differ from the film's."""
 _THUMBNAIL = (64, 48)
+_SMALL = 300
+"""Cells of a thumbnail up to which these are few."""
 _LEAST = 24
 """Cells of a thumbnail that must be opaque for a picture to be looked for."""
 
@@ -123,7 +127,7 @@ def find_frames(
     placed: dict[int, Reference] = {}
     foreign = set(references) - set(shaped)
     for reference, values in zip(shaped, found, strict=True):
-        index = _likest(values, reference.number)
+        index = _likest(values, reference)
         if index is None:
             foreign.add(reference)
             continue
@@ -179,10 +183,10 @@ def _has_shape(reference: Reference, info: VideoInfo) -> bool:
     return any(abs(aspect / each - 1) <= ASPECT for each in (stored, stored * float(info.sample_aspect)))
 
 
-def _likest(values: Sequence[float], number: int | None) -> int | None:
+def _likest(values: Sequence[float], reference: Reference) -> int | None:
     """The frame that correlates best; None if none does well."""
-    best = max(values, default=0.0)
-    if best < FITS:
+    best, number = max(values, default=0.0), reference.number
+    if best < (FITS if reference.opaque.sum() > _SMALL else FITS_SMALL):
         return None
     if number is not None and number < len(values) and values[number] >= best - TIED:
         return number

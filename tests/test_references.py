@@ -20,7 +20,7 @@ from cartoon_color.config import EncoderSettings, NetworkSettings
 from cartoon_color.errors import InputError
 from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.painter import Painter
-from cartoon_color.references import Paint, find_frames, read_references
+from cartoon_color.references import FITS, FITS_SMALL, Paint, find_frames, read_references
 from cartoon_color.render import render
 from cartoon_color.stages.reference import FollowReferences
 from cartoon_color.stages.smooth import Smooth
@@ -118,6 +118,14 @@ def test_what_is_transparent_says_nothing() -> None:
     np.testing.assert_allclose(untouched[3], np.full((*SIZE, 2), GUESS), atol=0.05)
 
 
+def test_what_is_erased_takes_no_color_from_what_is_left() -> None:
+    opacity = np.zeros(SIZE, np.float32)
+    opacity[:24, :24] = 1  # a piece of the ground
+    for chroma in followed(film(12), {6: paint(6, opacity)}):
+        np.testing.assert_allclose(chroma[4:16, 4:16].mean(axis=(0, 1)), GROUND, atol=3)
+        np.testing.assert_allclose(chroma[70:].mean(axis=(0, 1)), GUESS, atol=3)
+
+
 def test_two_references_share_a_shot_by_nearness() -> None:
     colors = [Paint(np.full((*SIZE, 2), value, np.float32), np.ones(SIZE, np.float32)) for value in (-20, 20)]
     means = [chroma.mean() for chroma in followed(film(21), {0: colors[0], 20: colors[1]})]
@@ -201,6 +209,21 @@ def test_a_reference_is_found_by_its_luma(tmp_path: Path, gamma: float) -> None:
     small = cv2.resize(paints[7].chroma, SIZE[::-1], interpolation=cv2.INTER_AREA)
     expected = rgb_to_lab(picture(7, gamma)[..., ::-1])[..., 1:]
     assert np.abs(small - expected)[36:56, 30:50].max() < 3
+
+
+def test_a_small_piece_is_not_found_by_chance(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    alpha = np.zeros(SIZE, np.uint8)
+    alpha[place(7)] = 255
+    piece = np.dstack([picture(7), alpha])
+    piece[..., :3] = np.clip(piece[..., :3] + rng.normal(0, 2.5, SIZE)[..., None], 0, 255)
+    told: list[str] = []
+    (reference,) = read_references([write(tmp_path / "piece.png", piece)])
+    thumbnail = cv2.resize(luma(7), reference.thumbnail.shape[::-1], interpolation=cv2.INTER_AREA)
+    correlation = np.corrcoef(reference.thumbnail[reference.opaque], thumbnail[reference.opaque])[0, 1]
+    assert FITS < correlation < FITS_SMALL
+    assert found([tmp_path / "piece.png"], told) == {}
+    assert "shows no frame" in told[0]
 
 
 def test_a_wrong_number_does_not_lead_astray(tmp_path: Path) -> None:

@@ -193,10 +193,9 @@ class _Follower:
         self._back: Flow = np.zeros_like(chroma)
         columns, rows = (max(1, side // _CELL) for side in drawing.gray.shape[::-1])
         self._cells = columns, rows
-        colors = np.asarray(cv2.resize(chroma, self._cells, interpolation=cv2.INTER_AREA)).reshape(-1, 2)
-        self._colors = np.insert(colors, 2, 1, axis=1)
-        speaks = np.asarray(cv2.resize(opacity, self._cells, interpolation=cv2.INTER_AREA)).reshape(-1)
-        self._silence = np.where(speaks > 0.01, np.log(np.maximum(speaks, np.float32(0.01))), np.float32(-1e4))
+        opaque = np.dstack([times(chroma, opacity), opacity])
+        cells = np.asarray(cv2.resize(opaque, self._cells, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
+        self._colors = np.insert(cells, 3, 1, axis=1)  # a and b times opacity, opacity, 1
 
     def follow(self, gray: Gray, moved: Motion) -> tuple[Chroma, Plane]:
         """What the reference says of the next drawing: chroma (h, w, 2), and confidence (h, w) in 0..1."""
@@ -213,24 +212,26 @@ class _Follower:
         return np.asarray(chroma, np.float32), np.asarray(found + (1 - found) * confidence, np.float32)
 
     def _likest(self, gray: Gray, reference: Gray, found: Plane) -> tuple[Chroma, Plane]:
-        """A mean of the reference's colors for each cell by its likeness to the reference's cells."""
+        """A mean of the reference's colors for each cell by its likeness to the reference's cells. Those that are
+        transparent count as well, by saying nothing, so what is left out takes no color from elsewhere."""
         columns, rows = self._cells
         needed = np.flatnonzero(cv2.resize(found, self._cells, interpolation=cv2.INTER_AREA) < _SURE)
         asked, offered = _features(gray, self._cells)[needed], _features(reference, self._cells)
-        bias = self._silence - np.square(offered).sum(axis=1)
+        length = np.square(offered).sum(axis=1)
         chroma = np.zeros((rows * columns, 2), np.float32)
         confidence = np.zeros(rows * columns, np.float32)
         for start in range(0, len(needed), _AT_ONCE):
             at, part = needed[start : start + _AT_ONCE], asked[start : start + _AT_ONCE]
             closeness = 2 * part @ offered.T
-            closeness += bias
+            closeness -= length
             best = closeness.max(axis=1, keepdims=True)
             closeness -= best
             # Numbers too small to be normalized take twenty times as long.
             np.maximum(closeness, -30, out=closeness)
             sums = np.asarray(cv2.exp(closeness, dst=closeness)) @ self._colors
-            chroma[at] = sums[:, :2] / sums[:, 2:]
-            confidence[at] = np.exp(np.minimum(best[:, 0] - np.square(part).sum(axis=1), 0) / _STRANGE)
+            chroma[at] = sums[:, :2] / np.maximum(sums[:, 2:3], 1e-6)
+            likeness = np.exp(np.minimum(best[:, 0] - np.square(part).sum(axis=1), 0) / _STRANGE)
+            confidence[at] = likeness * sums[:, 2] / sums[:, 3]
         height, width = gray.shape
         return (
             np.asarray(cv2.resize(chroma.reshape(rows, columns, 2), (width, height)), np.float32),
