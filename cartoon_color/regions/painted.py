@@ -12,6 +12,7 @@ from cartoon_color.regions import Labels
 
 _SIDE = 9
 """Pixels of the mean that is taken twice of the ways to the held color."""
+_BESIDE = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _STEP = 32
 """Codes between neighbors within 3x3 pixels that make an edge between tracks a drawn one."""
 _BLED = 4.0
@@ -66,54 +67,27 @@ def from_within(chroma: Chroma, tracks: Labels, gray: NDArray[np.uint8]) -> Chro
     Returns:
         (h, w, 2).
     """
+    numbers = (tracks - tracks.min()).astype(np.float32)  # OpenCV has no morphology of int32
+    meet = cv2.morphologyEx(numbers, cv2.MORPH_GRADIENT, _BESIDE) > 0
     steps = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _STEP
-    distance = cv2.distanceTransform(_off_edges(tracks, steps), cv2.DIST_L2, 3)
+    distance = cv2.distanceTransform((~(meet & steps)).astype(np.uint8), cv2.DIST_L2, 3)
     bled = (distance <= _BLED).astype(np.uint8)
     if bled.all() or not bled.any():
         return chroma
     away, nearest = cv2.distanceTransformWithLabels(bled, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    # What is farther away than an edge reaches is a part too thin to have an inside.
+    places = np.flatnonzero((bled > 0) & (away <= _BLED + 1.5))
     # Labels are numbered in the order of the pixels that they stand for.
-    places = np.flatnonzero(bled.ravel() == 0)
-    taken: Chroma = _taken(chroma, tracks, bled, np.asarray(away, np.float32), np.asarray(nearest, np.int32), places)
-    return taken
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _off_edges(tracks: Labels, steps: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """0 where tracks meet at a step, 1 elsewhere."""
-    height, width = tracks.shape
-    off = np.ones((height, width), np.uint8)
-    for y in range(height):
-        for x in range(width):
-            for v, u in ((y + 1, x), (y, x + 1)):
-                if v < height and u < width and tracks[y, x] != tracks[v, u] and (steps[y, x] or steps[v, u]):
-                    off[y, x] = off[v, u] = 0
-    return off
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _taken(
-    chroma: Chroma,
-    tracks: Labels,
-    bled: NDArray[np.uint8],
-    away: NDArray[np.float32],
-    nearest: NDArray[np.int32],
-    places: NDArray[np.int64],
-) -> Chroma:
-    height, width = tracks.shape
+    sources = np.flatnonzero(bled == 0)[nearest.ravel()[places] - 1]
+    same = tracks.ravel()[places] == tracks.ravel()[sources]
     taken = chroma.copy()
-    for y in range(height):
-        for x in range(width):
-            # What is farther away than an edge reaches is a part too thin to have an inside.
-            if bled[y, x] and away[y, x] <= np.float32(_BLED + 1.5):
-                v, u = divmod(places[nearest[y, x] - 1], width)
-                if tracks[v, u] == tracks[y, x]:
-                    taken[y, x] = chroma[v, u]
+    taken.reshape(-1, 2)[places[same]] = chroma.reshape(-1, 2)[sources[same]]
     return taken
 
 
 def paint(chroma: Chroma, tracks: Labels, gray: NDArray[np.uint8], first: int, table: NDArray[np.float32]) -> Chroma:
-    """Each pixel in the color of its track as far as that is flat; else in its own, brought near to what is held.
+    """Each pixel in the color of its track as far as that is flat; else in its own (beside drawn edges, in that of its
+    track farther in), brought near to what is held.
 
     How far painted pixels are brought is a mean over the painted pixels around, so it has no seams where a segmentation
     happens to part a painting.
@@ -176,37 +150,10 @@ def even_out(chroma: Chroma, flat: NDArray[np.uint16]) -> Chroma:
     Returns:
         (h, w, 2).
     """
-    even: Chroma = _evened_out(chroma, flat)
-    return even
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _evened_out(chroma: Chroma, flat: NDArray[np.uint16]) -> Chroma:
-    height, width = flat.shape
-    sums = np.zeros((flat.max() + 1, 4))  # a, b, their squared length, pixels
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            region = flat[y, x]
-            if region and region == flat[y, x - 1] == flat[y, x + 1] == flat[y - 1, x] == flat[y + 1, x]:
-                a, b = float(chroma[y, x, 0]), float(chroma[y, x, 1])
-                total = sums[region]
-                total[0] += a
-                total[1] += b
-                total[2] += a * a + b * b
-                total[3] += 1
-    share = np.zeros(len(sums))
-    for region in range(1, len(sums)):
-        total = sums[region]
-        if total[3] > 0:
-            for k in range(3):
-                total[k] /= total[3]
-            deviation = np.sqrt(max(total[2] - total[0] ** 2 - total[1] ** 2, 0.0))
-            share[region] = min(max((_MIXED[1] - deviation) / (_MIXED[1] - _MIXED[0]), 0.0), 1.0)
-    even = np.empty_like(chroma)
-    for y in range(height):
-        for x in range(width):
-            region = flat[y, x]
-            for k in range(2):
-                own = chroma[y, x, k]
-                even[y, x, k] = own + share[region] * (sums[region, k] - own)
+    inner = (cv2.morphologyEx(flat, cv2.MORPH_GRADIENT, _BESIDE) == 0) & (flat > 0)
+    mean = moments(flat.astype(np.int32), inner, chroma)
+    deviation = np.sqrt(np.maximum(mean[:, 2] - np.square(mean[:, :2]).sum(axis=1), 0))
+    share = np.clip((_MIXED[1] - deviation) / (_MIXED[1] - _MIXED[0]), 0, 1)
+    share *= np.bincount(flat[inner], minlength=len(share)) > 0
+    even: Chroma = chroma + share[flat, None] * (mean[flat, :2] - chroma)
     return even
