@@ -112,7 +112,7 @@ def test_a_fade_through_black_is_one_cut_where_another_picture_shows(steps: int)
     assert 12 + steps < cut <= 12 + steps + 1 + steps // 5
 
 
-@pytest.mark.parametrize("steps", [5, 7])
+@pytest.mark.parametrize("steps", [5, 12, 25])
 def test_what_fades_out_and_comes_back_goes_on(steps: int) -> None:
     assert cuts(fade(scene(1, 1)[0], scene(1, 1)[0], steps)) == []
 

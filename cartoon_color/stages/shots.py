@@ -53,7 +53,7 @@ class DetectShots:
     In the middle of a dissolve, a shot starts, too: there the picture is a mixture of two that are unlike each other, 8
     frames before and after, and moves on from one to the other. So dissolves of up to some 24 frames are found; through
     longer ones the shot goes on, unless the last step is abrupt. And a shot starts where another picture than
-    before fades in from black; what fades out and comes back, goes on. Shots shorter than `min_length`
+    before fades in from black; what fades out and soon comes back, goes on. Shots shorter than `min_length`
     frames, black frames between two shots among them, belong to the shot that they begin.
 
     Compared with what the eye sees: "Popeye the Sailor Meets Sindbad the Sailor", 5,090 frames, 14 of 14 cuts, none
