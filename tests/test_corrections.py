@@ -344,6 +344,17 @@ def test_tracks_are_painted_in_their_own_shot_and_held_frames_share_them() -> No
         assert {tuple(ab) for ab in one.chroma.reshape(-1, 2).tolist()} >= {(30, 40), (-20, 10)}
 
 
+def test_paints_are_darker_in_fades() -> None:
+    guess = np.full((*SIZE, 2), 5, np.float32)
+    frames = [
+        Frame(picture(0, index), index, Fraction(1, 25), index, chroma=guess, light=1 - index / 4) for index in range(3)
+    ]
+    colored = Correct({0: {2: (-20.0, 10.0)}}, bit_depth=8, color_range="full")(iter(frames))
+    for frame in colored:
+        assert frame.chroma is not None
+        assert (-20 * frame.light, 10 * frame.light) in {tuple(ab) for ab in frame.chroma.reshape(-1, 2).tolist()}
+
+
 def test_shots_are_those_of_the_film(tmp_path: Path) -> None:
     info = probe(film(tmp_path / "film.mkv"))
     assert [(shot.start, shot.stop) for shot in find_shots(read(info), info)] == [(0, 10), (10, 20), (20, 30)]

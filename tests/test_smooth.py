@@ -151,6 +151,19 @@ def test_a_fade_does_not_darken_the_colors_after_it() -> None:
         assert inner[0] > 33
 
 
+def test_fades_get_their_light_but_what_is_given_stays() -> None:
+    frames = [frame.with_(light=1 - frame.index / 10) for frame in film(square, number=5)]
+    given = np.zeros(frames[3].chroma.shape[:2], np.float16)
+    given[:, :30] = 1
+    frames[3] = frames[3].with_(given=given)
+    full = smoothed([frame.with_(light=1.0) for frame in frames])
+    for frame, bright in zip(smoothed(frames), full, strict=True):
+        left = bright.chroma * (1 if frame.index == 3 else frame.light)
+        np.testing.assert_allclose(frame.chroma[:, :30], left[:, :30], atol=1e-4)
+        np.testing.assert_allclose(frame.chroma[:, 30:], bright.chroma[:, 30:] * frame.light, atol=1e-4)
+        assert frame.light == 1 - frame.index / 10
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (17, 9), (720, 31)])
 def test_any_size(size: tuple[int, int]) -> None:
     frames = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cartoon_color.color import AB_BINS
+from cartoon_color.color import AB_BINS, rgb_to_lab
 from cartoon_color.frames import Frame
 from cartoon_color.palette import Paint, Palette
 from cartoon_color.regions.drawing import Regions, segment_drawing
@@ -337,6 +337,39 @@ def test_black_drawings_keep_their_color() -> None:
     frames = film(3, lambda place, shot: painted(0, RED, BLUE), picture=lambda place: np.full(SIZE, 3, np.uint8))
     for before, after in zip(frames, vote(frames), strict=True):
         np.testing.assert_allclose(after.chroma, before.chroma, atol=1e-4)
+
+
+def contrasty(place: int) -> NDArray[np.uint8]:
+    picture = drawing()
+    picture[:, 140:] = 60
+    return picture
+
+
+DARK = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [DARK + [1] * 13, [1] * 13 + DARK[::-1], DARK + [1] * 6 + DARK[::-1], [1] * 10 + [1.15] + [1] * 9],
+    ids=["in", "out", "in and out", "flash"],
+)
+def test_light_is_what_a_fade_leaves_unit(factors: list[float]) -> None:
+    """R'G'B' times a factor leave L* + 16 and, of colors that stay well above black, a, b times light."""
+    frames = film(20, lambda place, shot: painted(0, RED, BLUE), picture=contrasty)
+    faded = [
+        frame.with_(luma=np.rint(frame.luma * factor).astype(np.uint8))
+        for frame, factor in zip(frames, factors, strict=True)
+    ]
+    rgb = np.uint8([[(180, 120, 110), (110, 120, 160), (120, 170, 110)]])
+    full = np.abs(rgb_to_lab(rgb)[..., 1:]).sum()
+    for frame, factor in zip(vote(faded), factors, strict=True):
+        expected = np.abs(rgb_to_lab(np.rint(rgb * min(factor, 1)).astype(np.uint8))[..., 1:]).sum() / full
+        assert frame.light == pytest.approx(expected, abs=0.065)  # the straight end of sRGB darkens more
+        np.testing.assert_allclose(frame.chroma[40, 30], RED, atol=1)  # as in full light, up to the last stage
+
+
+def test_what_moves_darkens_nothing() -> None:
+    assert {frame.light for frame in vote(film(12, flickering))} == {1}
 
 
 def test_regions_vote_for_paints() -> None:

@@ -17,7 +17,7 @@ Colors = Mapping[int, tuple[float, float]]
 
 
 class Correct:
-    """Paints tracks in one color each, over all that the stages before said.
+    """Paints tracks in one color each, over all that the stages before said; in fades, in what light is left.
 
     Tracks are numbered within their shot, as `FollowRegions` does that is made for it; held frames share the chroma of
     their drawing, and shots without corrections pass unchanged.
@@ -62,8 +62,8 @@ def _painted(frame: Frame, tracks: Labels, colors: Colors) -> Chroma:
     if frame.chroma is None:
         raise ValueError(f"frame {frame.index} has no chroma")
     over = np.zeros((*tracks.shape, 3), np.float32)
-    for number, ab in colors.items():
-        over[tracks == number] = *ab, 1
+    for number, (a, b) in colors.items():
+        over[tracks == number] = a * frame.light, b * frame.light, 1
     if not over[..., 2].any():
         return frame.chroma
     large = resize_chroma(over, frame.luma.shape)

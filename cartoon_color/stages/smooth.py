@@ -36,6 +36,7 @@ class _Drawing:
     chroma: Chroma
     flat: NDArray[np.uint16] | None
     given: NDArray[np.float16] | None
+    light: float
     forward: Chroma
     """Mean of the chroma up to here, along the motion."""
     count: Plane
@@ -61,8 +62,8 @@ class Smooth:
 
     Recursive in both directions, after the idea of Lang et al. 2012 (Practical Temporal Consistency for Image-Based
     Graphics Applications, filtering along flow paths); weights fall with the difference in luma, and are 0 where flow
-    forth and back do not meet (occlusion). Flat regions are evened out afterwards, since their edges became soft, and
-    what is given stays. Held frames share the chroma of their drawing; nothing passes a cut.
+    forth and back do not meet (occlusion). Flat regions are evened out afterwards, since their edges became soft, fades
+    get their light, and what is given stays. Held frames share the chroma of their drawing; nothing passes a cut.
     """
 
     def __init__(
@@ -94,11 +95,11 @@ class Smooth:
         gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
         if last is None:
             once = np.ones(gray.shape, np.float32)
-            return _Drawing(frame.drawing, gray, chroma, frame.flat, frame.given, chroma, once)
+            return _Drawing(frame.drawing, gray, chroma, frame.flat, frame.given, frame.light, chroma, once)
         moved = self._motion(frame.drawing, gray, last.gray)
         memory = np.float32(self.settings.memory)
         mean, count = _continued(chroma, last.forward, last.count, moved.to_last, moved.like_last, memory)
-        return _Drawing(frame.drawing, gray, chroma, frame.flat, frame.given, mean, count, moved)
+        return _Drawing(frame.drawing, gray, chroma, frame.flat, frame.given, frame.light, mean, count, moved)
 
     def _motion(self, drawing: int, gray: Gray, last: Gray) -> _Motion:
         found = self._between(drawing, gray, last)
@@ -128,9 +129,10 @@ class Smooth:
                 mean = _both(drawing.chroma, drawing.forward, drawing.count, backward, count)
                 if drawing.flat is not None:
                     mean = even_out(mean, drawing.flat)
+                mean *= np.float32(drawing.light)
                 if drawing.given is not None:
                     mean += times(drawing.chroma - mean, drawing.given.astype(np.float32))
-                decided.append(Colored(mean))
+                decided.append(Colored(mean, light=drawing.light))
         return decided[::-1]
 
 

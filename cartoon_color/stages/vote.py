@@ -34,6 +34,12 @@ _EVEN = 0.5
 _UNEVEN = (5.0, 7.0)
 """Standard deviations, in a and b, of the network's color along the track of a painted region: up to the first it is
 held, from the second on it stays as it is."""
+_DIM = (0.9, 0.95)
+"""Light of a drawing, against that of its tracks, up to which it is a fade's, and from which on it is full."""
+_FULL = 0.75
+"""Quantile of the light of the drawings in a window that is full, if it is more than that of their tracks."""
+_BLACK = 16.0
+"""What L* lacks to be a cube root, as a and b are differences of, but in the dark."""
 _HELD = 0.75
 """How near to the held color pixels are brought at most; so what is painted keeps soft shades."""
 
@@ -67,6 +73,8 @@ class _Drawing:
     numbers: NDArray[np.int64]
     """Of these tracks, ascending."""
     chroma: Chroma
+    shades: NDArray[np.float64]
+    """(n, 3): track, L* and area of each region as segmented."""
     frames: list[Frame] = field(default_factory=list)
 
 
@@ -133,10 +141,13 @@ class Vote:
             self._decided = {0: np.zeros(9, np.float32)}  # where nothing is drawn
         chroma = small_chroma(frame)
         found = self._follow(frame, None if last is None else last.gray)
-        drawing = _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, _numbers(found.held), chroma)
+        numbers = _numbers(found.held)
         if found.regions is None:
-            return drawing
-        drawing.regions = found.regions.labels
+            none = np.zeros((0, 3))
+            return _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, numbers, chroma, none)
+        regions, area = found.regions.labels, found.regions.area
+        shades = np.column_stack([found.tracks, found.lightness, area])[1:].astype(np.float64)
+        drawing = _Drawing(frame.drawing, frame.shot, found.gray, regions, found.held, numbers, chroma, shades)
         # Fades say little: their colors are guessed from the dark.
         votes = pool(found.regions.labels, found.regions.inner, frame.evidence) * np.float32(found.say)
         shift = np.zeros((len(votes), 2), np.float32)
@@ -177,8 +188,11 @@ class Vote:
 
     def _shown(self, window: Sequence[_Drawing], number: int) -> Iterator[Colored]:
         """The color of the first `number` drawings; afterwards, forgets the tracks that no other drawing needs."""
-        for drawing in window[:number]:
-            yield self._voted(drawing)
+        lights = [self._light(drawing.shades) for drawing in window]
+        # Where a shot begins dark, its tracks don't know better yet; a flash is no light to go by.
+        full = max(1.0, float(np.quantile(lights or [1.0], _FULL)))
+        for drawing, light in zip(window[:number], lights, strict=False):
+            yield self._voted(drawing)._replace(light=_dimmed(light / full))
         kept = {track for drawing in window[number:] for track in drawing.numbers.tolist()}
         left = self._follow.forget(kept) | {0}
         self._sums = {number: sums for number, sums in self._sums.items() if number in left}
@@ -211,6 +225,19 @@ class Vote:
         flat[even] = np.arange(1, len(even) + 1)
         return Colored(chroma, flat[drawing.tracks - numbers[0]])
 
+    def _light(self, shades: NDArray[np.float64]) -> float:
+        """A drawing's light against that of its tracks.
+
+        To scale R'G'B' by a factor scales L* + 16, a and b by about the same power of it.
+        """
+        known = np.array([int(track) in self._sums for track in shades[:, 0]], bool)
+        if not known.any():
+            return 1.0
+        track, lightness, area = shades[known].T
+        sums = np.stack([self._sums[int(number)][-8:-6] for number in track]).astype(np.float64)
+        full = sums[:, 1] / sums[:, 0] + _BLACK
+        return float((area * full * (lightness + _BLACK)).sum() / (area * full * full).sum())
+
     def _decide(self, numbers: list[int]) -> None:
         """Elect the colors of tracks that have none."""
         if not numbers:
@@ -226,6 +253,11 @@ class Vote:
         held = (mean + shift + won.ab) / 2
         rows = np.column_stack([won.ab, won.confidence, flat, shift, held, near]).astype(np.float32)
         self._decided.update(zip(numbers, rows, strict=True))
+
+
+def _dimmed(light: float) -> float:
+    """What a fade leaves, 0..1, of a drawing's light."""
+    return light * float(np.interp(light, _DIM, (1, 1 / light)))
 
 
 def _numbers(tracks: Labels) -> NDArray[np.int64]:

@@ -26,6 +26,7 @@ class Colored(NamedTuple):
 
     chroma: Chroma
     flat: NDArray[np.uint16] | None = None
+    light: float = 1.0
 
 
 WaitingT = TypeVar("WaitingT", bound=Waiting)
