@@ -94,21 +94,30 @@ def looked_for(path: Path, told: list[str] | None = None) -> Pictures:
 def stars(count: int, seed: int = 0) -> Constellation:
     rng = np.random.default_rng(seed)
     values = rng.uniform(0, 300, (count, 2)), rng.uniform(400, 900, count), rng.uniform(20, 90, count)
-    return Constellation(*(each.astype(np.float32) for each in values))
+    return Constellation(*(each.astype(np.float32) for each in values), np.ones(count, bool))
+
+
+def some(stars: Constellation, rows: slice, small: int = 0) -> Constellation:
+    """Some of the regions, the first ones being small."""
+    large = stars.large.copy()
+    large[:small] = False
+    return Constellation(*(each[rows] for each in (stars.center, stars.area, stars.lightness, large)))
 
 
 @pytest.mark.parametrize("scale", [(2, 2), (-0.5, 0.5)], ids=["larger", "smaller and mirrored"])
 def test_the_same_regions_are_found_unit(scale: tuple[float, float]) -> None:
     """All of 13 regions with all 12 others around: 12 / 12; if one is missing, 11 / 12; of five, 4 of 8."""
     one = stars(13)
-    other = Constellation(one.center * np.float32(scale) + 7, one.area * np.float32(scale[1] ** 2), one.lightness)
+    other = Constellation(
+        one.center * np.float32(scale) + 7, one.area * np.float32(scale[1] ** 2), one.lightness, one.large
+    )
     score, which = find(one, other)
     np.testing.assert_allclose(score, 1, atol=1e-5)
     np.testing.assert_array_equal(which, np.arange(13))
-    score, which = find(one, Constellation(other.center[1:], other.area[1:], other.lightness[1:]))
+    score, which = find(one, some(other, np.s_[1:]))
     np.testing.assert_allclose(score, 11 / 12, atol=0.01)  # what is missing may be likened to another, a little
     np.testing.assert_array_equal(which, np.arange(1, 13))
-    few = Constellation(one.center[:5], one.area[:5], one.lightness[:5])
+    few = some(one, np.s_[:5])
     np.testing.assert_allclose(find(few, few)[0], 4 / 8, atol=1e-5)
 
 
@@ -117,7 +126,7 @@ def test_another_gray_counts_less_unit() -> None:
     one = stars(13)
     shaded = one.lightness.copy()
     shaded[0] += 4
-    score, _ = find(one, Constellation(one.center, one.area, shaded))
+    score, _ = find(one, Constellation(one.center, one.area, shaded, one.large))
     np.testing.assert_allclose(score[1:], 1 - (1 - np.exp(-0.5)) / 12, atol=1e-4)
     assert score[0] == pytest.approx(np.sqrt(np.exp(-0.5)) * score[1:].max(), abs=1e-3)  # believed by the others
 
@@ -125,9 +134,20 @@ def test_another_gray_counts_less_unit() -> None:
 def test_a_darker_picture_counts_less_unit() -> None:
     """By exp(-1/2 (4/6)^2) for 4 L* by which all of it is darker, at a deviation of 6."""
     one = stars(13)
-    score, which = find(Constellation(one.center, one.area, one.lightness - 4), one)
+    score, which = find(Constellation(one.center, one.area, one.lightness - 4, one.large), one)
     np.testing.assert_allclose(score, np.exp(-((4 / 6) ** 2) / 2), atol=1e-4)
     np.testing.assert_array_equal(which, np.arange(13))
+
+
+def test_small_regions_are_found_with_large_ones_but_find_none_unit() -> None:
+    """Ten large ones vote for each other and for the three small ones; with three large ones nothing is found."""
+    one = stars(13)
+    score, which = find(some(one, np.s_[:], small=3), some(one, np.s_[:], small=3))
+    np.testing.assert_allclose(score, 1, atol=1e-5)
+    np.testing.assert_array_equal(which, np.arange(13))
+    score, which = find(some(one, np.s_[:], small=3), some(one, np.s_[:3]))
+    assert not score.any()
+    assert not find(some(one, np.s_[:], small=10), one)[0].any()
 
 
 def test_other_regions_are_not_found() -> None:

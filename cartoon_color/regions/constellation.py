@@ -24,8 +24,12 @@ _PLACE = 0.15
 _SIZE = 0.5
 """... and that of the natural logarithm of the area."""
 _FAR = 2.5
-_LEAST = 20
-"""Inner pixels of a region that counts."""
+_LEAST = 8
+"""Inner pixels of a region that can be found, and ..."""
+_LARGE = 20
+"""... of one that others can be found by: what is smaller looks like too much."""
+_BESIDE = 8
+"""Regions too small for that, the nearest ones, that are found with a region."""
 _NEAREST = 4
 _PROMISING = 0.25
 """How many of the nearest regions around, at least, must be found for the others to be looked for."""
@@ -47,11 +51,15 @@ class Constellation:
     """(N,) pixels."""
     lightness: Floats
     """(N,) L* of the gray."""
+    large: NDArray[np.bool_]
+    """(N,) whether others can be found by it."""
 
 
-def large_enough(labels: NDArray[np.int32], inner: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The numbers of the regions with so many inner pixels that they count."""
-    return np.flatnonzero(np.bincount(labels[inner]) >= _LEAST)
+def large_enough(labels: NDArray[np.int32], inner: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The numbers of the regions with so many inner pixels that they can be found, and whether others can by them."""
+    pixels = np.bincount(labels[inner])
+    numbers = np.flatnonzero(pixels >= _LEAST)
+    return numbers, pixels[numbers] >= _LARGE
 
 
 def find(picture: Constellation, drawing: Constellation) -> tuple[Floats, NDArray[np.intp]]:
@@ -61,21 +69,29 @@ def find(picture: Constellation, drawing: Constellation) -> tuple[Floats, NDArra
     them are there, it is believed, and what is found there is believed by its part in it. So single regions of one
     gray, of which there are always some, prove nothing. This is a generalized Hough transform (Ballard 1981), in which
     all that agree with a match vote for it, with soft places as in pictorial structures (Fischler and Elschlager 1973).
+    Small regions have no vote, but are found where a match says.
 
     Returns:
         (n,), 0..1: how much each of the drawing's regions is believed to be one of the picture's; (n,): which.
     """
-    if len(picture.area) < FEWEST:
-        return np.zeros(len(drawing.area), np.float32), np.zeros(len(drawing.area), np.intp)
-    apart = np.linalg.norm(picture.center[:, None] - picture.center, axis=2)
-    around = np.argsort(apart, axis=1, kind="stable")[:, 1 : AROUND + 1]
+    score, which = np.zeros(len(drawing.area), np.float32), np.zeros(len(drawing.area), np.intp)
+    anchors, small = np.flatnonzero(picture.large), np.flatnonzero(~picture.large)
+    if len(anchors) < FEWEST:
+        return score, which
+    around = anchors[_nearest_of(picture, anchors, anchors)[:, 1 : AROUND + 1]]
+    beside = small[_nearest_of(picture, anchors, small)[:, :_BESIDE]]
     order = np.argsort(drawing.lightness, kind="stable")
-    score, which = _find(
-        picture.center, picture.area, picture.lightness, around,
-        drawing.center[order], drawing.area[order], drawing.lightness[order],
+    score[order], which[order] = _find(
+        picture.center, picture.area, picture.lightness, anchors, around, beside,
+        drawing.center[order], drawing.area[order], drawing.lightness[order], np.flatnonzero(drawing.large[order]),
     )  # fmt: skip
-    back = np.argsort(order)
-    return score[back], which[back]
+    return score, which
+
+
+def _nearest_of(picture: Constellation, anchors: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.intp]:
+    """For each anchor, the positions in `others`, the nearest first."""
+    apart = np.linalg.norm(picture.center[anchors, None] - picture.center[others], axis=2)
+    return np.argsort(apart, axis=1, kind="stable")
 
 
 @njit(cache=True, nogil=True)
@@ -83,35 +99,37 @@ def _find(
     center: Floats,
     area: Floats,
     lightness: Floats,
+    anchors: NDArray[np.intp],
     around: NDArray[np.intp],
+    beside: NDArray[np.intp],
     drawn_center: Floats,
     drawn_area: Floats,
     drawn_lightness: Floats,
+    large: NDArray[np.intp],
 ) -> tuple[Floats, NDArray[np.intp]]:
-    """As `find`, for drawn regions in the order of their lightness."""
+    """As `find`, for drawn regions in the order of their lightness; `around` and `beside` are those of the anchors."""
     score = np.zeros(len(drawn_area), np.float32)
     which = np.zeros(len(drawn_area), np.intp)
     there = np.zeros(around.shape[1], np.intp)
     trust = np.zeros(around.shape[1], np.float32)
-    for region in range(len(area)):
-        first = np.searchsorted(drawn_lightness, lightness[region] - _BRIGHT * _FAR)
-        last = np.searchsorted(drawn_lightness, lightness[region] + _BRIGHT * _FAR)
+    large_center, large_area, large_lightness = drawn_center[large], drawn_area[large], drawn_lightness[large]
+    for row, region in enumerate(anchors):
+        first = np.searchsorted(large_lightness, lightness[region] - _BRIGHT * _FAR)
+        last = np.searchsorted(large_lightness, lightness[region] + _BRIGHT * _FAR)
         for drawn in range(first, last):
-            scale = np.sqrt(drawn_area[drawn] / area[region])
+            scale = np.sqrt(large_area[drawn] / area[region])
             if not _SCALES[0] < scale < _SCALES[1]:
                 continue
-            shade = drawn_lightness[drawn] - lightness[region]
+            shade = large_lightness[drawn] - lightness[region]
             for side in (-1, 1):
                 total, expecting = 0.0, 0.0
-                for k, other in enumerate(around[region]):
-                    across = side * scale * (center[other, 0] - center[region, 0])
-                    down = scale * (center[other, 1] - center[region, 1])
-                    expected = scale * scale * area[other]
-                    spread = _PLACE * (np.sqrt(across * across + down * down) + np.sqrt(expected) / 2)
-                    x, y = drawn_center[drawn, 0] + across, drawn_center[drawn, 1] + down
+                for k, other in enumerate(around[row]):
+                    x, y, spread, expected = _expected(
+                        center, area, region, other, large_center[drawn], side * scale, scale
+                    )
                     bright = lightness[other] + shade
                     least, there[k] = _nearest(
-                        x, y, spread, expected, bright, drawn, drawn_center, drawn_area, drawn_lightness
+                        x, y, spread, expected, bright, drawn, large_center, large_area, large_lightness
                     )
                     trust[k] = np.exp(-least / 2) if least < _FAR**2 else 0
                     total += trust[k]
@@ -121,13 +139,36 @@ def _find(
                 if total < _PROMISING:
                     continue
                 total *= np.exp(-((shade / _BRIGHT) ** 2) / 2) / max(expecting, _MANY)
-                if total > score[drawn]:
-                    score[drawn], which[drawn] = total, region
-                for k, other in enumerate(around[region]):
+                if total > score[large[drawn]]:
+                    score[large[drawn]], which[large[drawn]] = total, region
+                for k, other in enumerate(around[row]):
                     believed = total * np.sqrt(trust[k])
-                    if believed > score[there[k]]:
-                        score[there[k]], which[there[k]] = believed, other
+                    if believed > score[large[there[k]]]:
+                        score[large[there[k]]], which[large[there[k]]] = believed, other
+                for other in beside[row]:
+                    x, y, spread, expected = _expected(
+                        center, area, region, other, large_center[drawn], side * scale, scale
+                    )
+                    bright = lightness[other] + shade
+                    least, found = _nearest(
+                        x, y, spread, expected, bright, large[drawn], drawn_center, drawn_area, drawn_lightness
+                    )
+                    believed = total * np.exp(-least / 2)
+                    if least < _FAR**2 and believed > score[found]:
+                        score[found], which[found] = believed, other
     return score, which
+
+
+@njit(cache=True, nogil=True)
+def _expected(
+    center: Floats, area: Floats, region: int, other: int, drawn: Floats, across: float, down: float
+) -> tuple[float, float, float, float]:
+    """Where a region of the picture should be if another one is drawn there, in that scale: x, y, the deviation of
+    its place, and its area."""
+    x, y = across * (center[other, 0] - center[region, 0]), down * (center[other, 1] - center[region, 1])
+    expected = down * down * area[other]
+    spread = _PLACE * (np.sqrt(x * x + y * y) + np.sqrt(expected) / 2)
+    return drawn[0] + x, drawn[1] + y, spread, expected
 
 
 @njit(cache=True, nogil=True)

@@ -56,8 +56,8 @@ class Pictures:
         """
         if found.regions is None:
             return votes, shift
-        numbers = large_enough(found.regions.labels, found.regions.inner)
-        drawing = _constellation(found, numbers)
+        numbers, large = large_enough(found.regions.labels, found.regions.inner)
+        drawing = _constellation(found, numbers, large)
         best = np.full(len(numbers), FLOOR, np.float32)
         ab = np.zeros((len(numbers), 2), np.float32)
         for views in self._views:
@@ -98,15 +98,15 @@ def _view(reference: Reference, side: int) -> tuple[Constellation, Floats] | Non
     if found.regions is None:
         return None
     inner = found.regions.inner & (opacity > _OPAQUE)
-    numbers = large_enough(found.regions.labels, inner)
-    if len(numbers) < FEWEST:
+    numbers, large = large_enough(found.regions.labels, inner)
+    if large.sum() < FEWEST:
         return None
     medians = medians_by_label(ab, np.where(inner, found.regions.labels, 0), len(found.lightness))
-    return _constellation(found, numbers), medians[numbers].astype(np.float32)
+    return _constellation(found, numbers, large), medians[numbers].astype(np.float32)
 
 
-def _constellation(found: Followed, numbers: NDArray[np.intp]) -> Constellation:
+def _constellation(found: Followed, numbers: NDArray[np.intp], large: NDArray[np.bool_]) -> Constellation:
     """Some regions of a drawing."""
     assert found.regions is not None
     area = found.regions.area[numbers].astype(np.float32)
-    return Constellation(found.regions.center[numbers].astype(np.float32), area, found.lightness[numbers])
+    return Constellation(found.regions.center[numbers].astype(np.float32), area, found.lightness[numbers], large)
