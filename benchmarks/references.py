@@ -29,7 +29,7 @@ from cartoon_color import checkpoint, color, metrics
 from cartoon_color.compare import png
 from cartoon_color.config import EncoderSettings
 from cartoon_color.frames import RGB, Frame, VideoInfo
-from cartoon_color.inspection.candidates import Candidates
+from cartoon_color.inspection.candidates import Candidates, suggested, worth_most
 from cartoon_color.painter import Painter
 from cartoon_color.references import Paint, find_frames, read_references
 from cartoon_color.stages.vote import Voted
@@ -41,8 +41,8 @@ from cartoon_color.video.formats import layout
 NUMBERS = (1, 2, 5, 10)
 
 
-def voted(painter: Painter, info: VideoInfo, number: int) -> tuple[list[Frame], list[int]]:
-    """The film as regions voted, before references and smoothing, and the frames to color by hand, best first."""
+def voted(painter: Painter, info: VideoInfo) -> tuple[list[Frame], dict[int, list[int]]]:
+    """The film as regions voted, before references and smoothing, and so many frames to color by hand, best first."""
     votes: deque[Voted] = deque()
     shots: dict[int, Candidates] = {}
     frames = []
@@ -50,8 +50,8 @@ def voted(painter: Painter, info: VideoInfo, number: int) -> tuple[list[Frame], 
         frames.append(frame)
         shot = shots.setdefault(frame.shot, Candidates(info.path, frame.shot, Fraction(0)))
         shot.add(frame, None if frame.held else votes.popleft())
-    choices = [choice for shot in shots.values() for choice in shot.choices(number)]
-    return frames, [each.frame for each in sorted(choices, key=lambda each: -each.worth)[:number]]
+    plans = [shot.plans(max(NUMBERS)) for shot in shots.values()]
+    return frames, {number: [each.frame for each in suggested(worth_most(plans, number))] for number in NUMBERS}
 
 
 def finished(
@@ -130,10 +130,10 @@ def main(words: Sequence[str] | None = None) -> None:
     if any(model.variant.references for model in painter.models):
         parser.error(f"the network of {given.weights} looks at references itself, so it can't run once for all of them")
     started = time.monotonic()
-    frames, suggested = voted(painter, info, max(NUMBERS))
+    frames, best = voted(painter, info)
     seconds = {"network and votes": round(time.monotonic() - started, 1)}
     chosen = {"no reference": []}
-    chosen |= {f"{number} suggested": suggested[:number] for number in NUMBERS}
+    chosen |= {f"{number} suggested": frames_given for number, frames_given in best.items()}
     chosen |= {f"{number} evenly spaced": evenly(len(frames), number) for number in NUMBERS}
     chosen["the middle of each shot"] = middles(frames)
     known = set(range(0, len(frames), given.every)).union(*chosen.values())

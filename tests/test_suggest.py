@@ -138,7 +138,7 @@ def worth(*gains: tuple[float, float, float]) -> float:
     )
 
 
-def test_choice_is_greedy(tmp_path: Path) -> None:
+def test_choice_by_hand_unit(tmp_path: Path) -> None:
     """The second drawing shows half of track 1 and all of 2, so it finishes neither; the others finish their own."""
     summary = run(tmp_path, film=BY_HAND)
     assert (summary.doubt, summary.drawings) == (pytest.approx(124), 3)
@@ -181,7 +181,7 @@ def test_what_is_seen_for_long_comes_first(tmp_path: Path) -> None:
     assert run(tmp_path, number=1, film=shown).suggestions[0].shot == 1
 
 
-def test_reach_is_that_of_references(tmp_path: Path) -> None:
+def test_each_is_best_beside_the_others_within_the_reach_of_references(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     certain = rng.uniform(0, 1, 9).astype(np.float32)
     said = []
@@ -214,12 +214,16 @@ def test_reach_is_that_of_references(tmp_path: Path) -> None:
     assert summary.doubt == pytest.approx(doubt.sum(), rel=1e-6)
     chosen = [each.frame // 2 for each in summary.suggestions]
     for step, each in enumerate(summary.suggestions):
-        before = value(chosen[:step])
-        gains = [value([*chosen[:step], other]) - before for other in range(len(said))]
-        assert chosen[step] == int(np.argmax(gains))
-        assert each.worth == pytest.approx(max(gains), rel=1e-4)
+        elsewhere = [*chosen[:step], *chosen[step + 1 :]]
+        moved = [value([*elsewhere, other]) for other in np.flatnonzero(shots == each.shot)]
+        assert value(chosen) == pytest.approx(max(moved), rel=1e-9)
         more = settled(chosen[: step + 1]).sum() - settled(chosen[:step]).sum()
         assert each.settled == pytest.approx(more, rel=1e-4)
+    assert summary.suggestions[0].worth == pytest.approx(value(chosen[:1]))
+    greedy: list[int] = []
+    while len(greedy) < 4:
+        greedy.append(max(range(len(said)), key=lambda other: value([*greedy, other])))
+    assert value(chosen) > 1.005 * value(greedy)
     assert len(set(chosen)) == 4
 
 

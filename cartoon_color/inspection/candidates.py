@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +26,8 @@ _NEAR = 128.0
 """Frames in which what a reference settles falls by e."""
 _REST = 0.1
 """Share of a frame's doubt that stays however much is settled."""
+_ROUNDS = 8
+"""Times that all drawings of a plan may move, at most; two or three do."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,9 +41,9 @@ class Suggestion:
     """After the film's first frame."""
     shot: int
     settled: float
-    """Pixels of drawings, each counted by its doubt, that this frame settles and those before it in the list don't."""
+    """Pixels of drawings, each counted by its doubt, that this frame settles and those before it in its plan don't."""
     worth: float
-    """Frames whose doubt would fall by e: what this one is chosen by."""
+    """Frames whose doubt would fall by e by it, after those before it in its plan."""
     chroma: NDArray[np.float16]
     """(h, w, 2), the present guess, at the size at which motion is followed."""
 
@@ -49,6 +51,16 @@ class Suggestion:
     def picture(self) -> str:
         """Name of its picture, whose number tells `render --reference` the frame."""
         return f"{self.film.stem}.{self.frame:06}.png"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Plan:
+    """So many frames of a shot, chosen to be colored together."""
+
+    worth: float
+    """Frames whose doubt would fall by e."""
+    suggestions: tuple[Suggestion, ...]
+    """The one that is worth most first."""
 
 
 @dataclass(eq=False, slots=True)
@@ -109,42 +121,116 @@ class Candidates:
             self._stride *= 2
         return float(doubt[tracks].sum())
 
-    def choices(self, number: int) -> Iterator[Suggestion]:
-        """At most `number` drawings, greedily: each is worth most after those before it."""
-        spans = self._spans
+    def plans(self, number: int, least: float = 0.0) -> list[Plan]:
+        """The best 1, 2, ... drawings, `number` at most; fewer where one more is worth no more than `least`.
+
+        Each plan begins as the one before and the drawing that is worth most after it; then each of its drawings moves
+        to where it is worth most beside the others, until none does.
+        """
+        doubts = _Doubts(self._spans)
+        plans: list[Plan] = []
+        chosen: list[int] = []
+        while len(chosen) < number:
+            each, value = doubts.best(chosen)
+            if value - (plans[-1].worth if plans else 0) <= least:
+                break
+            chosen = [*chosen, each]
+            for _ in range(_ROUNDS):
+                before = value
+                for place in range(len(chosen)):
+                    others = chosen[:place] + chosen[place + 1 :]
+                    each, moved = doubts.best(others)
+                    if moved > value:
+                        chosen, value = [*others[:place], each, *others[place:]], moved
+                if value == before:
+                    break
+            plans.append(Plan(value, tuple(self._suggested(doubts, chosen))))
+        return plans
+
+    def _suggested(self, doubts: _Doubts, chosen: Sequence[int]) -> Iterator[Suggestion]:
+        """Some drawings, the one that is worth most first."""
+        order: list[int] = []
+        least, before = np.inf, 0.0
+        while left := [each for each in chosen if each not in order]:
+            each, value = doubts.best(order, left)
+            settled = doubts.settled([*order, each]) - doubts.settled(order)
+            order.append(each)
+            least, before = min(least, value - before), value  # one that completes others can be worth more than they
+            span = self._spans[each]
+            yield Suggestion(self.film, span.frame, span.seconds, self.number, settled, least, span.chroma)
+
+
+class _Doubts:
+    """What drawings of a shot settle together."""
+
+    def __init__(self, spans: Sequence[_Span]) -> None:
         places: dict[int, int] = {}
         for span in spans:
             for track in span.doubt:
                 places.setdefault(track, len(places))
-        doubt = np.zeros((len(places), len(spans)))
-        shares = np.zeros_like(doubt)  # of the most that any drawing shows of a track
+        self._doubt = np.zeros((len(places), len(spans)))
+        shares = np.zeros_like(self._doubt)  # of the most that any drawing shows of a track
         for column, span in enumerate(spans):
-            doubt[[places[track] for track in span.doubt], column] = list(span.doubt.values())
+            self._doubt[[places[track] for track in span.doubt], column] = list(span.doubt.values())
             shares[[places[track] for track in span.tracks.tolist()], column] = span.shown
         shares /= np.maximum(shares.max(axis=1, keepdims=True), 1e-9)
         at = np.array([span.frame for span in spans])
         near = np.where(at >= at[:, None] - REACH, np.exp(-np.abs(at[:, None] - at) / _NEAR), 0)
-        frames = np.array([span.frames for span in spans])
-        rest = _REST / (1 - _REST) * doubt.sum(axis=0) + 1e-9
-        left = doubt.copy()
+        self._frames = np.array([span.frames for span in spans])
+        self._all = self._doubt.sum(axis=0)
+        self._rest = _REST / (1 - _REST) * self._all + 1e-9
+        self._own = [np.flatnonzero(shares[:, each]) for each in range(len(spans))]
+        self._left = [
+            self._doubt[own] * (1 - np.outer(shares[own, each], near[each])) for each, own in enumerate(self._own)
+        ]
 
-        def settle(each: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-            """The tracks that a drawing shows, and what is left of their doubt with it."""
-            own = np.flatnonzero(shares[:, each])
-            return own, np.minimum(left[own], doubt[own] * (1 - np.outer(shares[own, each], near[each])))
+    def settled(self, chosen: Sequence[int]) -> float:
+        """Pixels of drawings by their doubt."""
+        return float((self._doubt - self._left_by(chosen)).sum())
 
-        least = np.inf
-        for _ in range(number):
-            falls = [(left[own] - then).sum(axis=0) for own, then in map(settle, range(len(spans)))]
-            unsettled = left.sum(axis=0)
-            gains = [float(frames @ np.log((rest + unsettled) / (rest + unsettled - fall))) for fall in falls]
-            best = int(np.argmax(gains))
-            if gains[best] <= 0:
-                return
-            own, then = settle(best)
-            left[own] = then
-            least = min(least, gains[best])  # one that completes others can be worth more than they are
-            span = spans[best]
-            yield Suggestion(
-                self.film, span.frame, span.seconds, self.number, float(falls[best].sum()), least, span.chroma
-            )
+    def best(self, chosen: Sequence[int], among: Sequence[int] | None = None) -> tuple[int, float]:
+        """The drawing, of all or of some, that makes those chosen worth most; and what all of them are worth."""
+        left = self._left_by(chosen)
+        unsettled = left.sum(axis=0)
+        choices = range(len(self._own)) if among is None else among
+        values = []
+        for each in choices:
+            own = self._own[each]
+            fall = (left[own] - np.minimum(left[own], self._left[each])).sum(axis=0)
+            remaining = self._rest + unsettled - fall
+            values.append(float(self._frames @ np.log((self._rest + self._all) / remaining)))
+        best = int(np.argmax(values))
+        return choices[best], values[best]
+
+    def _left_by(self, chosen: Sequence[int]) -> NDArray[np.float64]:
+        left = self._doubt.copy()
+        for each in chosen:
+            own = self._own[each]
+            left[own] = np.minimum(left[own], self._left[each])
+        return left
+
+
+def _gains(shot: Sequence[Plan]) -> list[float]:
+    """What one more drawing is worth, after none, one, ... of a shot; never more than the one before."""
+    worth = [0.0, *(plan.worth for plan in shot)]
+    return np.minimum.accumulate(np.diff(worth)).tolist() if shot else []
+
+
+def needed(shots: Iterable[Sequence[Plan]], number: int) -> float:
+    """What a drawing of another shot must be worth at least to be one of `number`."""
+    gains = sorted((gain for shot in shots for gain in _gains(shot)), reverse=True)
+    return gains[number - 1] if len(gains) >= number else 0.0
+
+
+def worth_most(shots: Iterable[Sequence[Plan]], number: int) -> list[Sequence[Plan]]:
+    """The plans of each shot up to the one to follow, if `number` drawings are chosen of all shots; shots that get none
+    are left out."""
+    plans = list(shots)
+    gains = [(gain, each) for each, shot in enumerate(plans) for gain in _gains(shot)]
+    taken = [each for _, each in sorted(gains, key=lambda gain: -gain[0])[:number]]
+    return [shot[: taken.count(each)] for each, shot in enumerate(plans) if each in taken]
+
+
+def suggested(shots: Iterable[Sequence[Plan]]) -> list[Suggestion]:
+    """The drawings of each shot's last plan; what is worth most comes first."""
+    return sorted((each for shot in shots for each in shot[-1].suggestions), key=lambda each: -each.worth)

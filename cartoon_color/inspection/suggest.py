@@ -20,7 +20,7 @@ from cartoon_color.compare import png
 from cartoon_color.errors import OutputError
 from cartoon_color.files import write_atomically
 from cartoon_color.frames import Frame, VideoInfo
-from cartoon_color.inspection.candidates import Candidates, Suggestion
+from cartoon_color.inspection.candidates import Candidates, Plan, Suggestion, needed, suggested, worth_most
 from cartoon_color.inspection.watch import full_range, watched
 from cartoon_color.painter import Painter
 from cartoon_color.render import READ_AHEAD
@@ -102,8 +102,8 @@ def suggest(
     several frames the best one counts. Each frame of the film gains by the logarithm of its doubt, as PSNR by that of
     its error: what finishes a picture is worth more than half of another. A tenth of the doubt stays in any case.
 
-    The choice is greedy. Nothing passes a cut, so each shot's own choices, merged by what they are worth, are those of
-    all films together.
+    Of each shot, the best one, two, ... frames are looked for, each of them being moved until it is best beside the
+    others; how many each shot gets is told by what one more is worth. So five frames may not be among the best ten.
 
     Args:
         films: Whatever FFmpeg decodes.
@@ -126,7 +126,7 @@ def suggest(
     films_read = {film: read(info, deinterlace=deinterlace) for film, info in infos.items()}
     variants = painter.variants  # films and weights that can't be used are told of before the folder is made
     _make(out)
-    best: list[Suggestion] = []
+    plans: list[Sequence[Plan]] = []
     doubt, drawings = 0.0, 0
     frames: dict[Path, int] = {}
     lost: dict[Path, int | None] = {}
@@ -142,15 +142,16 @@ def suggest(
                 if frame.index == 0:
                     origin = frame.pts * frame.time_base
                 if shot is None or frame.shot != shot.number:
-                    best = _best(best, shot, number)
+                    plans = _merged(plans, shot, number)
                     shot = Candidates(film, frame.shot, origin)
                 doubt += shot.add(frame, voted)
                 drawings += voted is not None
                 frames[film] += 1
                 if tell is not None:
                     tell(frames[film], info.frames)
-        best = _best(best, shot, number)
+        plans = _merged(plans, shot, number)
         lost[film] = ending.lost(info, frames[film])
+    best = suggested(plans)
     summary = SuggestionSummary(out, tuple(best), doubt, drawings, frames, lost, 0, variants)
     try:
         for film, info in infos.items():
@@ -199,10 +200,11 @@ def _check(films: Sequence[Path], out: Path, *, overwrite: bool) -> None:
         )
 
 
-def _best(before: list[Suggestion], shot: Candidates | None, number: int) -> list[Suggestion]:
-    """The `number` suggestions that are worth most of those `before` and those of a shot that ended."""
-    new = [] if shot is None else list(shot.choices(number))
-    return sorted([*before, *new], key=lambda each: -each.worth)[:number]
+def _merged(plans: list[Sequence[Plan]], shot: Candidates | None, number: int) -> list[Sequence[Plan]]:
+    """The plans to follow of the shots before and of one that ended."""
+    if shot is None:
+        return plans
+    return worth_most([*plans, shot.plans(number, needed(plans, number))], number)
 
 
 def _to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
