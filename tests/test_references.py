@@ -22,7 +22,7 @@ from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.painter import Painter
 from cartoon_color.references import FITS, FITS_SMALL, Paint, find_frames, read_references
 from cartoon_color.render import render
-from cartoon_color.stages.reference import FollowReferences
+from cartoon_color.stages.reference import FollowReferences, _along_edges
 from cartoon_color.stages.smooth import Smooth
 from cartoon_color.streams import chain
 from cartoon_color.video import probe
@@ -157,6 +157,21 @@ def test_colors_survive_a_fade() -> None:
     frames = [frame.with_(luma=(frame.luma * (1 - frame.index / 24)).astype(np.uint8)) for frame in film(12)]
     for number, chroma in enumerate(followed(frames, {2: paint(2)})):
         np.testing.assert_allclose(inner(chroma, number), SQUARE, atol=4)
+
+
+def test_what_cells_say_keeps_to_edges_of_gray() -> None:
+    """Cells across an edge say a mixture, which is spread evenly; where gray is even, what is trusted spreads."""
+    gray = np.where(np.arange(64) < 31, 60, 180).astype(np.uint8)[None].repeat(48, axis=0)
+    true = np.where(gray[..., None] < 100, np.float32([40, -10]), np.float32([-20, 30])).astype(np.float32)
+    coarse = cv2.resize(cv2.resize(true, (16, 12), interpolation=cv2.INTER_AREA), (64, 48))
+    kept = _along_edges(coarse, np.ones(gray.shape, np.float32), gray)
+    assert np.abs(kept - true).max() < 0.5 * np.abs(coarse - true).max()
+    assert np.square(kept - true).mean() < 0.6 * np.square(coarse - true).mean()
+    even = np.full_like(gray, 90)
+    trust = np.where(gray < 100, np.float32(1), np.float32(0))
+    np.testing.assert_allclose(_along_edges(true, trust, even)[:, 31], np.broadcast_to((40, -10), (48, 2)), atol=4)
+    same = np.broadcast_to(np.float32([3, 4]), true.shape).copy()
+    np.testing.assert_allclose(_along_edges(same, trust, gray), same, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (17, 9)])

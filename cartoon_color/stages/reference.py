@@ -45,6 +45,10 @@ _FEATURES = (0.25, 8.0, 8.0, 16.0, 24.0)
 deviation within a cell, and its means over Gaussians of 8 and of 24 pixels."""
 _STRANGE = 16.0
 """Squared distance to the likest cell, in those units, at which the network is trusted more by e."""
+_AROUND = 8
+"""Pixels on each side in which what cells say becomes a function of gray, ..."""
+_EVEN = 1e-3
+"""... steeper than its noise: squared share of the range of gray."""
 _AT_ONCE = 256
 """Cells that are compared at once with all cells of a reference; bounds the memory."""
 _SURE = 0.98
@@ -232,11 +236,24 @@ class _Follower:
             chroma[at] = sums[:, :2] / np.maximum(sums[:, 2:3], 1e-6)
             likeness = np.exp(np.minimum(best[:, 0] - np.square(part).sum(axis=1), 0) / _STRANGE)
             confidence[at] = likeness * sums[:, 2] / sums[:, 3]
-        height, width = gray.shape
-        return (
-            np.asarray(cv2.resize(chroma.reshape(rows, columns, 2), (width, height)), np.float32),
-            np.asarray(cv2.resize(confidence.reshape(rows, columns), (width, height)), np.float32),
-        )
+        size = gray.shape[::-1]
+        trust = np.asarray(cv2.resize(confidence.reshape(rows, columns), size), np.float32)
+        said = np.asarray(cv2.resize(chroma.reshape(rows, columns, 2), size), np.float32)
+        return _along_edges(said, trust, gray), trust
+
+
+def _along_edges(chroma: Chroma, trust: Plane, gray: Gray) -> Chroma:
+    """Chroma (h, w, 2) as a local linear function of gray, since cells lie across edges: a guided filter (He, Sun and
+    Tang 2013, eq. 5, 6 and 8), in which pixels count by trust."""
+    side = 2 * _AROUND + 1, 2 * _AROUND + 1
+    guide, weight = gray.astype(np.float32) / 255, trust + np.float32(1e-3)
+    first, second = weight * guide, weight * guide * guide
+    sums = cv2.blur(cv2.merge([weight, first, second, *cv2.split(times(chroma, weight))]), side)
+    crossed = cv2.blur(times(chroma, first), side) / sums[..., :1]
+    mean, squared, said = sums[..., 1:2] / sums[..., :1], sums[..., 2:3] / sums[..., :1], sums[..., 3:] / sums[..., :1]
+    slope = (crossed - mean * said) / (np.maximum(squared - mean * mean, 0) + np.float32(_EVEN))
+    slope, base = cv2.blur(slope, side), cv2.blur(said - slope * mean, side)
+    return np.asarray(times(slope, guide) + base, np.float32)
 
 
 def _features(gray: Gray, cells: tuple[int, int]) -> NDArray[np.float32]:
