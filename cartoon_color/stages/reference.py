@@ -246,7 +246,7 @@ def _along_edges(chroma: Chroma, trust: Plane, gray: Gray) -> Chroma:
     """Chroma (h, w, 2) as a local linear function of gray, since cells lie across edges: a guided filter (He, Sun and
     Tang 2013, eq. 5, 6 and 8), in which pixels count by trust."""
     side = 2 * _AROUND + 1, 2 * _AROUND + 1
-    guide, weight = gray.astype(np.float32) / 255, trust + np.float32(1e-3)
+    guide, weight = gray.astype(np.float32) / np.float32(255), trust + np.float32(1e-3)
     first, second = weight * guide, weight * guide * guide
     sums = cv2.blur(cv2.merge([weight, first, second, *cv2.split(times(chroma, weight))]), side)
     crossed = cv2.blur(times(chroma, first), side) / sums[..., :1]
