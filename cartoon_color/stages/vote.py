@@ -34,14 +34,14 @@ _EVEN = 0.5
 _UNEVEN = (5.0, 7.0)
 """Standard deviations, in a and b, of the network's color along the track of a painted region: up to the first it is
 held, from the second on it stays as it is."""
+_HELD = 0.75
+"""How near to the held color pixels are brought at most; so what is painted keeps soft shades."""
 _DIM = (0.9, 0.95)
 """Light of a drawing, against that of its tracks, up to which it is a fade's, and from which on it is full."""
 _FULL = 0.75
 """Quantile of the light of the drawings in a window that is full, if it is more than that of their tracks."""
 _BLACK = 16.0
 """What L* lacks to be a cube root, as a and b are differences of, but in the dark."""
-_HELD = 0.75
-"""How near to the held color pixels are brought at most; so what is painted keeps soft shades."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -90,6 +90,8 @@ class Vote:
     With the memory of a show, regions that it knows vote with the paints of the likest regions there instead; painted
     ones keep how the network's color varies within them, around the memory's mean. Regions that are found in pictures
     vote with the paints there, whatever else is known of them.
+
+    Tracks have their colors as in full light; how much of it a fade leaves is told to the stages behind.
     """
 
     lookahead = WAITING
