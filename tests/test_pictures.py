@@ -148,6 +148,7 @@ def test_small_regions_are_found_with_large_ones_but_find_none_unit() -> None:
     score, which = find(some(one, np.s_[:], small=3), some(one, np.s_[:3]))
     assert not score.any()
     assert not find(some(one, np.s_[:], small=10), one)[0].any()
+    assert not find(one, some(one, np.s_[:], small=13))[0].any()  # nor does what is small in the drawing
 
 
 def test_other_regions_are_not_found() -> None:
