@@ -70,7 +70,7 @@ class Frame:
     """(h, w) 0..1, likewise: how far `chroma` is what someone painted, and stays as it is; None where nobody did."""
     light: float = 1.0
     """0..1: by what a fade darkens the drawing, as a factor of a, b and of L* + 16. Stages hold colors as they are in
-    full light, up to the last of them."""
+    full light, up to smoothing."""
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2 or self.luma.dtype not in (np.uint8, np.uint16):
