@@ -205,6 +205,6 @@ def test_a_picture_of_too_few_regions_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     pictures = looked_for(tmp_path / "plain.png", told)
     assert len(told) == 1
-    assert "plain.png shows fewer than 4 regions" in told[0]
+    assert "plain.png shows fewer than 4 large regions" in told[0]
     picture = drawing(figure()[0])
     np.testing.assert_array_equal(voted(picture, pictures), voted(picture, None))

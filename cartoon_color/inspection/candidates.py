@@ -213,7 +213,7 @@ class _Doubts:
 def _gains(shot: Sequence[Plan]) -> list[float]:
     """What one more drawing is worth, after none, one, ... of a shot; never more than the one before."""
     worth = [0.0, *(plan.worth for plan in shot)]
-    return np.minimum.accumulate(np.diff(worth)).tolist()
+    return [float(gain) for gain in np.minimum.accumulate(np.diff(worth))]
 
 
 def needed(shots: Iterable[Sequence[Plan]], number: int) -> float:

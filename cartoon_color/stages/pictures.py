@@ -40,7 +40,10 @@ class Pictures:
         self._views = [[view for side in SIDES if (view := _view(each, side)) is not None] for each in references]
         for reference, views in zip(references, self._views, strict=True):
             if not views:
-                say(f"Warning: {reference.path} shows fewer than {FEWEST} large regions, too few to be found in other shots.")
+                say(
+                    f"Warning: {reference.path} shows fewer than {FEWEST} large regions, "
+                    "too few to be found in other shots."
+                )
 
     def vote(
         self, found: Followed, chroma: Chroma, votes: Evidence, shift: NDArray[np.float32]
