@@ -78,6 +78,10 @@ def test_recall_is_a_kernel_regression(show: Memory) -> None:
     apart = lightness[:, None] - show.entries.lightness
     distance = 1 - units[0] @ units[1].T + (apart / 10) ** 2 / 2
     weight = np.exp(-distance / (show.width * distance.min(axis=1, keepdims=True) + 0.001))
+    shots = show.entries.episode * 10 + show.entries.shot
+    for shot in np.unique(shots):
+        own = weight[:, shots == shot]
+        weight[:, shots == shot] *= own.max(axis=1, keepdims=True) / own.sum(axis=1, keepdims=True)
     expected = weight @ show.entries.paint / weight.sum(axis=1, keepdims=True)
     found = show.recall(asked.astype(np.float32), lightness.astype(np.float32))
     np.testing.assert_allclose(found.ab, expected, atol=0.3)

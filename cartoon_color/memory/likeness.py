@@ -18,7 +18,7 @@ _SAME = np.float32(0.001)
 """Distance of what is drawn again; half floats tell no less."""
 _NOTHING = np.float32(8)
 """How many times further than where it counts by 1/e a match is left out, since an exponential takes ten times as long
-as a comparison; all that are count by less than 0.02 together, but for one region in a hundred."""
+as a comparison; a hundred shots that are left out count by 0.03 together at most."""
 _AT_ONCE = 16
 """Regions of like gray that are looked up together."""
 
@@ -41,14 +41,25 @@ def unit(features: Float, scale: tuple[Float, Float]) -> Float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def regress(
-    distance: Float, nearest: Float, width: float, paint: Float, index: NDArray[np.int64], part: Float, bins: int
+    distance: Float,
+    nearest: Float,
+    width: float,
+    shot: NDArray[np.int64],
+    paint: Float,
+    index: NDArray[np.int64],
+    part: Float,
+    bins: int,
 ) -> tuple[Float, Float]:
     """What k regions say of m others.
+
+    A shot counts as much as its likest region does alone, however many it has: those that are drawn again and again
+    are no more witnesses than one.
 
     Args:
         distance: (m, k).
         nearest: (m,), the smallest of them.
         width: How much further a match counts by 1/e, as a part of that.
+        shot: (k,), numbers from 0 of the shots that they are of; k is not 0.
         paint: (k, 2).
         index: (k, b), the bins that each paint is encoded by, ...
         part: (k, b), ... and the part of each.
@@ -59,21 +70,28 @@ def regress(
     """
     votes = np.zeros((len(distance), bins), np.float32)
     ab = np.zeros((len(distance), 2), np.float32)
+    weight = np.empty(len(paint), np.float32)
+    shots = shot.max() + 1
     for row in range(len(distance)):
         scale = np.float32(width) * max(nearest[row], np.float32(0)) + _SAME
-        total = np.float32(0)
+        together, most = np.zeros(shots, np.float32), np.zeros(shots, np.float32)
         for other in range(len(paint)):
             further = (distance[row, other] - nearest[row]) / scale
+            weight[other] = 0
             if further > _NOTHING:
                 continue
-            weight = np.exp(-further)
-            total += weight
+            weight[other] = np.exp(-further)
+            together[shot[other]] += weight[other]
+            most[shot[other]] = max(most[shot[other]], weight[other])
+        total = most.sum()
+        for other in range(len(paint)):
+            if weight[other] == 0:
+                continue
+            share = weight[other] * most[shot[other]] / (together[shot[other]] * total)
             for k in range(2):
-                ab[row, k] += weight * paint[other, k]
+                ab[row, k] += share * paint[other, k]
             for k in range(index.shape[1]):
-                votes[row, index[other, k]] += weight * part[other, k]
-        votes[row] /= total
-        ab[row] /= total
+                votes[row, index[other, k]] += share * part[other, k]
     return votes, ab
 
 

@@ -102,15 +102,15 @@ def _width(entries: Entries) -> float:
     units = unit(entries.features, scale_of(entries.features))
     keys = region_keys(units, entries.lightness)
     index, part = np.empty((len(entries), 0), np.int64), np.empty((len(entries), 0), np.float32)
-    errors = np.zeros(len(WIDTHS))
+    errors, shots = np.zeros(len(WIDTHS)), entries.shots()
     rows = np.random.default_rng(0).permutation(len(entries))[:_QUERIES]
     for asked, inside, distance in region_distances(units[rows], entries.lightness[rows], keys, entries.lightness):
         own = entries.episode[rows[asked], None] == entries.episode[inside]
         able = ~own.all(axis=1)
         apart = np.where(own, np.float32(np.inf), distance)[able]
-        nearest, paint = apart.min(axis=1), entries.paint[inside]
+        nearest, paint, shot = apart.min(axis=1), entries.paint[inside], shots[inside]
         for number, width in enumerate(WIDTHS):
-            _, found = regress(apart, nearest, width, paint, index[inside], part[inside], 0)
+            _, found = regress(apart, nearest, width, shot, paint, index[inside], part[inside], 0)
             errors[number] += np.square(found - entries.paint[rows[asked][able]]).sum()
     return WIDTHS[int(errors.argmin())]
 

@@ -44,6 +44,11 @@ class Entries:
     def __len__(self) -> int:
         return len(self.lightness)
 
+    def shots(self) -> NDArray[np.int64]:
+        """(N,): the shots of all episodes numbered from 0, as each occurs."""
+        both = np.column_stack([self.episode, self.shot])
+        return np.asarray(np.unique(both, axis=0, return_inverse=True)[1], np.int64).reshape(-1)
+
     def of(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Entries:
         """Some of them."""
         return Entries(*(getattr(self, name)[rows] for name in FIELDS))
@@ -117,6 +122,10 @@ class Memory:
         """The soft encoding of the paints."""
         return encode_bins(self.entries.paint)
 
+    @cached_property
+    def _shots(self) -> NDArray[np.int64]:
+        return self.entries.shots()
+
     def recall(self, features: Float, lightness: Float) -> Recalled:
         """The paints of regions.
 
@@ -132,7 +141,14 @@ class Memory:
         for rows, inside, distance in region_distances(asked, lightness, self._keys, self.entries.lightness):
             nearest = distance.min(axis=1)
             votes[rows], ab[rows] = regress(
-                distance, nearest, self.width, self.entries.paint[inside], index[inside], part[inside], len(AB_BINS)
+                distance,
+                nearest,
+                self.width,
+                self._shots[inside],
+                self.entries.paint[inside],
+                index[inside],
+                part[inside],
+                len(AB_BINS),
             )
             known[rows] = falling(nearest, KNOWN)
         return Recalled(votes, ab, known)
