@@ -199,6 +199,30 @@ def test_votes_and_shifts_unit(tmp_path: Path) -> None:
     assert (np.linalg.norm(paints[:, None] - np.float32(COLORS), axis=2).min(axis=1) < 3).all()
 
 
+def test_what_is_believed_less_says_less_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a belief of 0.35, of 0.2 to 0.4, three quarters of what is said and of what others say are mixed."""
+
+    def doubt(one: Constellation, other: Constellation) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        score, which = find(one, other)
+        return np.where(score > 0.3, np.float32(0.35), 0).astype(np.float32), which
+
+    monkeypatch.setattr("cartoon_color.stages.pictures.find", doubt)
+    found = FollowRegions(bit_depth=8, color_range="full")(Frame(drawing(figure()[0]), 0, Fraction(1), 0), None)
+    assert found.regions is not None
+    given = np.zeros((len(found.lightness), 313), np.float32)
+    given[1:, 0] = found.regions.area[1:]
+    before = np.full((len(given), 2), 4, np.float32)
+    chroma = np.full((*SIZE, 2), GUESS, np.float32)
+    votes, shift = looked_for(sheet(tmp_path / "sheet.png")).vote(found, chroma, given, before)
+    moved = (shift != before).any(axis=1)
+    assert moved.sum() >= len(COLORS)
+    np.testing.assert_array_equal(votes[~moved], given[~moved])
+    np.testing.assert_allclose(votes[moved].sum(axis=1), (0.25 + 0.75 * SURE) * found.regions.area[moved], rtol=1e-4)
+    np.testing.assert_allclose(votes[moved, 0], 0.25 * found.regions.area[moved], rtol=1e-4)
+    paints = (shift[moved] - 0.25 * 4) / 0.75 + np.float32(GUESS)
+    assert (np.linalg.norm(paints[:, None] - np.float32(COLORS), axis=2).min(axis=1) < 3).all()
+
+
 def test_a_picture_of_too_few_regions_is_told(tmp_path: Path) -> None:
     plain = np.full((60, 80, 3), (40, 90, 200), np.uint8)
     assert cv2.imwrite(str(tmp_path / "plain.png"), plain)

@@ -22,8 +22,8 @@ SIDES = (352, 264, 198, 148, 111)
 one."""
 FOUND = 0.3
 """Belief that one region of a picture must reach for the picture to speak in a drawing: in other films, none does."""
-FLOOR = 0.2
-"""Belief from which on a region has the paint of such a picture."""
+BELIEVED = 0.2, 0.4
+"""Belief from which on a region has the paint of such a picture to some extent, and from which on it has it wholly."""
 SURE = 8.0
 """Drawings in which the network votes, that one weighs in which a picture does: regions are found in some drawings of
 their track only, but then seldom wrongly."""
@@ -61,7 +61,7 @@ class Pictures:
             return votes, shift
         numbers, large = large_enough(found.regions.labels, found.regions.inner)
         drawing = _constellation(found, numbers, large)
-        best = np.full(len(numbers), FLOOR, np.float32)
+        best = np.full(len(numbers), BELIEVED[0], np.float32)
         ab = np.zeros((len(numbers), 2), np.float32)
         for views in self._views:
             belief, paint = np.zeros_like(best), np.zeros_like(ab)
@@ -71,13 +71,16 @@ class Pictures:
                 belief = np.maximum(score, belief)
             better = (belief > best) & (belief.max(initial=0) > FOUND)
             best[better], ab[better] = belief[better], paint[better]
-        numbers, ab = numbers[best > FLOOR], ab[best > FLOOR]
+        extent = (best - BELIEVED[0]) / (BELIEVED[1] - BELIEVED[0])
+        rows = extent > 0
+        numbers, ab, part = numbers[rows], ab[rows], np.minimum(extent[rows], 1)[:, None]
         index, weight = encode_bins(ab)
         said = np.zeros((len(ab), len(AB_BINS)), np.float32)
         np.put_along_axis(said, index, weight, axis=1)
         votes, shift = votes.copy(), shift.copy()
-        votes[numbers] = SURE * votes[numbers].sum(axis=1, keepdims=True) * said
-        shift[numbers] = ab - mean_in(found.regions.labels, found.regions.inner, chroma)[numbers]
+        votes[numbers] += part * (SURE * votes[numbers].sum(axis=1, keepdims=True) * said - votes[numbers])
+        own = mean_in(found.regions.labels, found.regions.inner, chroma)[numbers]
+        shift[numbers] += part * (ab - own - shift[numbers])
         return votes, shift
 
 
