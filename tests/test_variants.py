@@ -12,6 +12,7 @@ from cartoon_color import color, variants
 from cartoon_color.config import NetworkSettings
 from cartoon_color.errors import SettingsError
 from cartoon_color.variants import VARIANTS, Prediction
+from cartoon_color.variants.compact import reassemble
 from cartoon_color.variants.decoding import Decoded, mode, sample
 from cartoon_color.variants.ensemble import MeanEnsemble
 from cartoon_color.variants.heads import AbHead, HistogramHead, rebalancing_weights
@@ -329,7 +330,7 @@ def test_measures() -> None:
     layers += [(32, 512, 256, 16), (64, 256, 256, 9), (64, 256, 256, 9), (64, 256, 313, 1)]
     gflop = sum(2 * size**2 * before * after * kernel for size, before, after, kernel in layers) / 1e9
     assert measured["plain"].gflop == pytest.approx(gflop, abs=0.01)
-    assert measured["compact"].parameters == 2_867_545
+    assert measured["compact"].parameters == 2_897_306
 
 
 def test_one_output_of_plain_sees_less() -> None:
@@ -385,3 +386,18 @@ def test_compact_of_least_width() -> None:
     model = variants.build("compact", NetworkSettings(width=0.01)).eval()
     with torch.inference_mode():
         assert model.colorize(torch.zeros(1, 1, 40, 40)).ab.shape == (1, 2, 10, 10)
+
+
+def test_reassembled_cells_are_means_of_those_around_them() -> None:
+    """By hand, at corners and elsewhere, for sizes that are even and odd; so what is flat stays flat."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(2, 5, 4, 6, generator=generator)
+    kernels = torch.randn(2, 9, 7, 12, generator=generator)
+    mixed = reassemble(features, kernels)
+    assert mixed.shape == (2, 5, 7, 12)
+    for y, x in [(0, 0), (6, 11), (3, 5), (2, 9)]:
+        around = [(min(max(y // 2 + dy, 0), 3), min(max(x // 2 + dx, 0), 5)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+        weights = torch.exp(kernels[:, :, y, x]) / torch.exp(kernels[:, :, y, x]).sum(dim=1, keepdim=True)
+        expected = sum(weights[:, i, None] * features[:, :, v, u] for i, (v, u) in enumerate(around))
+        torch.testing.assert_close(mixed[:, :, y, x], expected)
+    torch.testing.assert_close(reassemble(torch.full((2, 5, 4, 6), 3.0), kernels), torch.full((2, 5, 7, 12), 3.0))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +20,8 @@ _CHANNELS = (24, 56, 96, 144, 176)
 _DROPOUT = 0.3
 """Share of the channels dropped around the deepest block: a few minutes of film are soon known by heart."""
 _LAST_DROPOUT = 0.2
+_KERNEL = 5
+"""Height and width in cells at 1/8 of what a cell at 1/4 is mixed from."""
 
 
 def _conv(channels: int, out: int, stride: int = 1) -> nn.Sequential:
@@ -38,8 +42,34 @@ class _Residual(nn.Module):
         return functional.relu(features + self.second(self.first(features)))
 
 
+def reassemble(features: Tensor, kernels: Tensor) -> Tensor:
+    """Double the size of features: each new cell is a mean, with weights of its own, of the cells around its place.
+
+    What is flat at half the size so stays flat, and edges are where the weights change (Wang et al. 2019, "CARAFE:
+    Content-Aware ReAssembly of FEatures", section 3.2; Teed and Deng 2020, "RAFT", section 3.3).
+
+    Args:
+        features: (N, C, h, w), h and w half of H and W, rounded up.
+        kernels: (N, k * k, H, W), whose softmax are the weights, row by row of k x k cells; k is odd.
+
+    Returns:
+        (N, C, H, W), of the features' type.
+    """
+    number, channels, height, width = features.shape
+    cells, *size = kernels.shape[1:]
+    side = math.isqrt(cells)
+    # The four new cells of an old one have the same cells around them: one product of matrices for each old one.
+    even = functional.pad(kernels, (0, 2 * width - size[1], 0, 2 * height - size[0]))
+    fours = even.reshape(number, cells, height, 2, width, 2).permute(0, 2, 4, 3, 5, 1).flatten(3, 4)
+    around = functional.pad(features, (side // 2,) * 4, mode="replicate").permute(0, 2, 3, 1)
+    neighbors = torch.stack([around[:, y : y + height, x : x + width] for y in range(side) for x in range(side)], dim=3)
+    mixed = functional.softmax(fours.float(), dim=-1).to(features.dtype) @ neighbors
+    whole = mixed.reshape(number, height, width, 2, 2, channels).permute(0, 5, 1, 3, 2, 4)
+    return whole.reshape(number, channels, 2 * height, 2 * width)[:, :, : size[0], : size[1]]
+
+
 class CompactNetwork(nn.Module):
-    """Down to 1/32 for wide context, back up to 1/4 with sums across; any input size."""
+    """Down to 1/32 for wide context, back up to 1/4 with sums across, the last step along edges of gray; any size."""
 
     def __init__(self, settings: NetworkSettings, out: int) -> None:
         super().__init__()
@@ -53,6 +83,7 @@ class CompactNetwork(nn.Module):
         steps = list(zip(sizes[:0:-1], sizes[-2::-1], strict=True))
         self.across = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in steps)
         self.up = nn.ModuleList(_Residual(after) for _, after in steps)
+        self.kernels = nn.Sequential(_conv(sizes[0], sizes[0]), nn.Conv2d(sizes[0], _KERNEL**2, 1))
         self.last = nn.Sequential(
             _Residual(sizes[0]),
             nn.Conv2d(sizes[0], 2 * sizes[0], 1),
@@ -78,7 +109,10 @@ class CompactNetwork(nn.Module):
         *skips, deepest = levels
         features = self.middle(deepest)
         for across, up, skip in zip(self.across, self.up, reversed(skips), strict=True):
-            wider = functional.interpolate(across(features), size=skip.shape[2:], mode="bilinear")
+            if skip is skips[0]:
+                wider = reassemble(across(features), self.kernels(skip))
+            else:
+                wider = functional.interpolate(across(features), size=skip.shape[2:], mode="bilinear")
             features = up(wider + skip)
         features = self.last(features)
         if told is not None:
