@@ -27,6 +27,7 @@ from cartoon_color.streams import Stage
 from cartoon_color.variants import Colorizer, Model
 from cartoon_color.variants.decoding import Decoded, Decoding
 from cartoon_color.variants.ensemble import MaxEnsemble, MeanEnsemble
+from cartoon_color.variants.folding import fold
 
 if TYPE_CHECKING:
     from cartoon_color.stages.pictures import Pictures
@@ -115,7 +116,7 @@ class Painter:
         checkpoints = [checkpoint.load(path) for path in self.weights]
         if self.memory is not None:
             check_weights(self.memory, checkpoints[0].sha256)
-        models = [loaded.model for loaded in checkpoints]
+        models = [fold(loaded.model) for loaded in checkpoints]
         sizes = {model.settings.input_size for model in models}
         if len(sizes) > 1:
             raise WeightsError(

@@ -15,6 +15,7 @@ from cartoon_color.variants import VARIANTS, Prediction
 from cartoon_color.variants.compact import reassemble
 from cartoon_color.variants.decoding import Decoded, mode, sample
 from cartoon_color.variants.ensemble import MeanEnsemble
+from cartoon_color.variants.folding import fold
 from cartoon_color.variants.heads import AbHead, HistogramHead, rebalancing_weights
 from cartoon_color.variants.measure import measure
 
@@ -401,3 +402,19 @@ def test_reassembled_cells_are_means_of_those_around_them() -> None:
         expected = sum(weights[:, i, None] * features[:, :, v, u] for i, (v, u) in enumerate(around))
         torch.testing.assert_close(mixed[:, :, y, x], expected)
     torch.testing.assert_close(reassemble(torch.full((2, 5, 4, 6), 3.0), kernels), torch.full((2, 5, 7, 12), 3.0))
+
+
+@pytest.mark.parametrize(("name", "left"), [("compact", 0), ("residual", 0), ("reference-cnn", 1)])
+def test_folding_changes_no_color(name: str, left: int) -> None:
+    """But for what normalizes no convolution."""
+    torch.manual_seed(0)
+    model = variants.build(name, NetworkSettings(width=0.25))
+    lightness = torch.rand(2, 1, 64, 64) * 100
+    model.train()
+    model(lightness)  # normalizes by something else than 0 and 1
+    model.eval()
+    with torch.inference_mode():
+        expected = model.colorize(lightness)
+        folded = fold(model).colorize(lightness)
+    assert sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in model.modules()) == left
+    torch.testing.assert_close(folded.ab, expected.ab, atol=1e-3, rtol=1e-4)

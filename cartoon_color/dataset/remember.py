@@ -26,6 +26,7 @@ from cartoon_color.regions.vote import mean_in
 from cartoon_color.scaling import squeeze
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.follow import FollowRegions
+from cartoon_color.variants.folding import fold
 
 _LEAST = 20
 """Pixels of the inner part of a region that is remembered."""
@@ -88,7 +89,7 @@ def _described(
     dataset: Path, episode: str, checkpoint: Checkpoint, device: torch.device
 ) -> Iterator[tuple[Frame, RGB]]:
     """The pictures of an episode in their order, as a black-and-white film has them and in color."""
-    model = checkpoint.model.to(device)
+    model = fold(checkpoint.model).to(device)
     size = model.settings.input_size
     colorize = Colorize(
         model.describe, size=size, bit_depth=8, color_range="full", device=device, dtype=fast_dtype(device)

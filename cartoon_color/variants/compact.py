@@ -62,7 +62,9 @@ def reassemble(features: Tensor, kernels: Tensor) -> Tensor:
     even = functional.pad(kernels, (0, 2 * width - size[1], 0, 2 * height - size[0]))
     fours = even.reshape(number, cells, height, 2, width, 2).permute(0, 2, 4, 3, 5, 1).flatten(3, 4)
     around = functional.pad(features, (side // 2,) * 4, mode="replicate").permute(0, 2, 3, 1)
-    neighbors = torch.stack([around[:, y : y + height, x : x + width] for y in range(side) for x in range(side)], dim=3)
+    # Columns, then rows, since longer pieces are copied faster than k * k single cells.
+    columns = torch.stack([around[:, :, x : x + width] for x in range(side)], dim=3)
+    neighbors = torch.stack([columns[:, y : y + height] for y in range(side)], dim=3).flatten(3, 4)
     mixed = functional.softmax(fours.float(), dim=-1).to(features.dtype) @ neighbors
     whole = mixed.reshape(number, height, width, 2, 2, channels).permute(0, 5, 1, 3, 2, 4)
     return whole.reshape(number, channels, 2 * height, 2 * width)[:, :, : size[0], : size[1]]
