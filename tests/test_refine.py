@@ -219,7 +219,7 @@ def test_refined_films(stock: Path) -> None:
     settings = RefineSettings("regiongrow", rest="nearest", members=True)
     each = paint(stock, "one", "two", ensemble="mean", refine=settings)
     np.testing.assert_allclose(each, (refined(one) + refined(two)) / 2, atol=1e-4)
-    assert np.abs(each - both).max() > 0.01
+    assert np.abs(each - both).max() > 0.001  # ten times what counts as equal above
 
 
 def test_a_maximum_leaves_out_what_has_no_histogram(stock: Path) -> None:
