@@ -25,6 +25,7 @@ from cartoon_color.errors import InputError, OutputError, SettingsError, Weights
 from cartoon_color.frames import Description, Frame
 from cartoon_color.memory import Memory, load_memory, save_memory
 from cartoon_color.memory.files import FORMAT
+from cartoon_color.memory.likeness import regress
 from cartoon_color.memory.making import WIDTHS, make, merged
 from cartoon_color.memory.recall import KNOWN, Entries, Looks
 from cartoon_color.painter import Painter
@@ -66,10 +67,13 @@ def show() -> Memory:
 
 
 def test_recall_is_a_kernel_regression(show: Memory) -> None:
-    """Against the definition in float64, over all entries."""
+    """Against the definition in float64, over all entries, each shot counting as much as its likest region."""
     rng = np.random.default_rng(2)
+    shots = np.where(show.entries.paint[:, 0] == RED[0], 0, np.arange(200) % 7).astype(np.int32)  # red in few of them
+    show = make(show.show, show.episodes, show.weights, replace(show.entries, shot=shots), show.looks)
     kept = show.entries.features.astype(np.float64)
-    asked, lightness = kept[::5] + rng.normal(0, 0.7, (40, 8)), rng.uniform(40, 60, 40)
+    asked = np.concatenate([kept[::5], np.zeros((40, 8))]) + rng.normal(0, 0.7, (80, 8))  # near some, and between all
+    lightness = rng.uniform(40, 60, 80)
     mean, deviation = kept.mean(axis=0), kept.std(axis=0)
     units = [
         each / np.linalg.norm(each, axis=1, keepdims=True)
@@ -78,16 +82,28 @@ def test_recall_is_a_kernel_regression(show: Memory) -> None:
     apart = lightness[:, None] - show.entries.lightness
     distance = 1 - units[0] @ units[1].T + (apart / 10) ** 2 / 2
     weight = np.exp(-distance / (show.width * distance.min(axis=1, keepdims=True) + 0.001))
-    shots = show.entries.episode * 10 + show.entries.shot
+    shots = show.entries.episode * 10 + shots
     for shot in np.unique(shots):
         own = weight[:, shots == shot]
-        weight[:, shots == shot] *= own.max(axis=1, keepdims=True) / own.sum(axis=1, keepdims=True)
+        weight[:, shots == shot] *= own.max(axis=1, keepdims=True) / np.maximum(own.sum(axis=1, keepdims=True), 1e-300)
     expected = weight @ show.entries.paint / weight.sum(axis=1, keepdims=True)
     found = show.recall(asked.astype(np.float32), lightness.astype(np.float32))
     np.testing.assert_allclose(found.ab, expected, atol=0.3)
     np.testing.assert_allclose(found.votes.sum(axis=1), 1, atol=1e-4)
     np.testing.assert_allclose(found.votes @ AB_BINS, expected, atol=2)  # soft encoding shifts colors a little
     np.testing.assert_allclose(found.known, np.clip(2 - distance.min(axis=1) / KNOWN, 0, 1), atol=0.02)
+
+
+def test_a_shot_speaks_once_unit() -> None:
+    """Three regions of one shot and one of another, equally near: half each; and by what is nearest in each shot."""
+    paint = np.float32([RED, RED, RED, BLUE])
+    shot, index = np.int64([4, 4, 4, 1]), np.int64([[0], [0], [0], [1]])
+    part = np.ones((4, 1), np.float32)
+    near = np.full((2, 4), 0.1, np.float32)
+    near[1, :3] = 0.1 + 0.051 * np.log(2)  # with a width of 0.5, 1/e is another 0.05 and 0.001 away
+    votes, ab = regress(near, near.min(axis=1), 0.5, shot, paint, index, part, 2)
+    np.testing.assert_allclose(votes, [[1 / 2, 1 / 2], [1 / 3, 2 / 3]], atol=1e-4)
+    np.testing.assert_allclose(ab, votes @ np.float32([RED, BLUE]), atol=0.01)
 
 
 def test_likeness_decides_between_paints_of_one_gray(show: Memory) -> None:
