@@ -191,7 +191,8 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stock")
     for seed, (file, name) in enumerate([("one", "compact"), ("two", "compact"), ("bare", "plain-l2")]):
         torch.manual_seed(seed)
-        settings = NetworkSettings(width=0.25 if name == "compact" else 0.05, input_size=64)
+        width = 0.25 if name == "compact" else 0.05
+        settings = NetworkSettings(width=width, input_size=64, temperature=0.1)  # untrained, so hardly sure of anything
         checkpoint.save(variants.build(name, settings), folder / f"{file}.safetensors", {})
     films.plain(folder / "film.mkv", 2, size=(48, 64))
     return folder
@@ -219,7 +220,7 @@ def test_refined_films(stock: Path) -> None:
     settings = RefineSettings("regiongrow", rest="nearest", members=True)
     each = paint(stock, "one", "two", ensemble="mean", refine=settings)
     np.testing.assert_allclose(each, (refined(one) + refined(two)) / 2, atol=1e-4)
-    assert np.abs(each - both).max() > 0.001  # ten times what counts as equal above
+    assert np.abs(each - both).max() > 0.01
 
 
 def test_a_maximum_leaves_out_what_has_no_histogram(stock: Path) -> None:
