@@ -31,8 +31,8 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
 class Description:
     """What a network sees in a drawing."""
 
-    features: NDArray[np.float32]
-    """(h, w, C) float32, at each place."""
+    features: NDArray[np.float16]
+    """(h, w, C) float16, at each place."""
     look: NDArray[np.float32]
     """(K,) float32, in the drawing as a whole."""
 
@@ -62,7 +62,7 @@ class Frame:
     """(h, w, 313) float32, the network's probabilities over `color.AB_BINS` at its output size; None where no stage
     votes with them."""
     description: Description | None = None
-    """What the network sees; None where there is no memory to compare it with."""
+    """What the network sees, with the first frame of a drawing; None where there are several, or it can't tell."""
     flat: NDArray[np.uint16] | None = None
     """At the size of `chroma`, (h, w): numbers of the regions that have one color each, 0 for what is painted; None
     where regions aren't told."""

@@ -140,18 +140,15 @@ class Painter:
                 raise WeightsError(f"--ensemble max compares histograms, and {bare} predict none; take --ensemble mean")
             if bare and self.say is not None:
                 self.say(f"Left out of --ensemble max, which compares histograms: {bare}.")
-        if self.memory is not None:
-            return [model.describe for model in models]
-        colorizers = [self._guided(model) for model in models]
         if self.decoding == "annealed":
-            return colorizers
+            return [self._guided(model) for model in models]
         without = [model.variant.name for model in models if model.head.name != "histogram"]
         if without:
             raise WeightsError(
                 f"weights of the variant {without[0]} predict a, b without a histogram, so there is nothing to decode "
                 f"by {self.decoding}; leave --decoding out, or give weights of another variant"
             )
-        return [Decoded(colorizer, self.decoding) for colorizer in colorizers]
+        return [Decoded(self._guided(model), self.decoding) for model in models]
 
     @cached_property
     def colorizer(self) -> Colorizer:
@@ -166,7 +163,9 @@ class Painter:
         return bool(self.references) and any(model.variant.references for model in self.models)
 
     def _guided(self, model: Model) -> Colorizer:
-        """A model, with the references if it takes them."""
+        """A model, with the references if it takes them, and what it sees if that is compared with anything."""
+        if self.memory is not None or (len(self.models) == 1 and model.variant.described is not None):
+            return model.describe
         if not (self.references and model.variant.references):
             return model.colorize
         shown = torch.from_numpy(seen_by_networks(self.references, model.settings.input_size))

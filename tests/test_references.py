@@ -18,7 +18,7 @@ from cartoon_color import checkpoint, variants
 from cartoon_color.color import lab_to_rgb, rgb_to_lab
 from cartoon_color.config import EncoderSettings, NetworkSettings
 from cartoon_color.errors import InputError
-from cartoon_color.frames import Frame, VideoInfo
+from cartoon_color.frames import Description, Frame, VideoInfo
 from cartoon_color.painter import Painter
 from cartoon_color.references import FITS, FITS_SMALL, Paint, find_frames, read_references
 from cartoon_color.render import render
@@ -172,6 +172,36 @@ def test_what_cells_say_keeps_to_edges_of_gray() -> None:
     np.testing.assert_allclose(_along_edges(true, trust, even)[:, 31], np.broadcast_to((40, -10), (48, 2)), atol=4)
     same = np.broadcast_to(np.float32([3, 4]), true.shape).copy()
     np.testing.assert_allclose(_along_edges(same, trust, gray), same, atol=1e-3)
+
+
+def test_where_flow_fails_what_the_network_sees_tells_things_apart() -> None:
+    """Two things of equal gray change places, and their texture changes too."""
+    things = np.zeros((16, 16, 3), np.float16)
+    things[:, :8, 0] = things[:, 8:, 1] = 5
+    guess = np.full((*SIZE, 2), GUESS, np.float32)
+    colors = np.where(np.arange(SIZE[1])[:, None] < SIZE[1] // 2, np.float32(SQUARE), np.float32(GROUND))
+    painted = Paint(np.broadcast_to(colors, (*SIZE, 2)).astype(np.float32), np.ones(SIZE, np.float32))
+    rng = np.random.default_rng(0)
+    textures = [np.clip(rng.normal(120, 60, SIZE), 0, 255).astype(np.uint8) for _ in range(2)]
+
+    def second(seen: list[np.ndarray | None]) -> np.ndarray:
+        frames = [
+            Frame(
+                texture, number, Fraction(1, 24), number, chroma=guess,
+                description=None if features is None else Description(features, np.zeros(1, np.float32)),
+            )
+            for number, (texture, features) in enumerate(zip(textures, seen, strict=True))
+        ]  # fmt: skip
+        chroma = followed(frames, {0: painted})[1]
+        return np.stack([half[20:-20, 20:-20].mean(axis=(0, 1)) for half in np.split(chroma, 2, axis=1)])
+
+    alike, stay, change = second([None, None]), second([things, things]), second([things, things[:, ::-1]])
+    apart = np.subtract(GROUND, SQUARE)
+    assert (np.sign(change - stay) == np.sign([apart, -apart])).all()
+    assert (np.abs(change - stay) > 0.6 * np.abs(apart)).all()  # flow takes some for the same by chance
+    assert np.abs(change - alike).max() > 20
+    for seen in ([things, None], [None, things]):
+        np.testing.assert_array_equal(second(seen), alike)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (17, 9)])

@@ -121,7 +121,7 @@ def _regions(frame: Frame, rgb: RGB, episode: NDArray[np.int32], shot: NDArray[n
         return []
     return [
         Entries(
-            mean_in(labels, inner, frame.description.features)[kept],
+            mean_in(labels, inner, frame.description.features.astype(np.float32))[kept],
             found.lightness[kept],
             _medians(labels, inner, lab[..., 1:])[kept],
             np.asarray(found.regions.area[kept] / labels.size, np.float32),

@@ -91,7 +91,7 @@ class Colorize:
             histograms = prediction.logits.float().permute(0, 2, 3, 1).softmax(dim=-1).cpu().contiguous().numpy()
         descriptions: Iterable[Description | None] = repeat(None, len(drawings))
         if prediction.features is not None and prediction.look is not None:
-            features = prediction.features.float().permute(0, 2, 3, 1).cpu().contiguous().numpy()
+            features = prediction.features.half().permute(0, 2, 3, 1).cpu().contiguous().numpy()
             descriptions = map(Description, features, prediction.look.float().cpu().numpy())
         told = zip(pictures, histograms, descriptions, strict=True)
         return dict(zip((frame.index for frame in drawings), told, strict=True))

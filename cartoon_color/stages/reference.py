@@ -42,8 +42,10 @@ _CELL = 4
 """Pixels of a side of the cells that are compared where flow finds nothing: of 80x60 in 320x240."""
 _FEATURES = (0.25, 8.0, 8.0, 16.0, 24.0)
 """Differences that count alike between cells: of place (share of the longer side), of lightness (of 255), its standard
-deviation within a cell, and its means over Gaussians of 8 and of 24 pixels."""
-_STRANGE = 16.0
+deviation within a cell, and its means over Gaussians of 8 and of 24 pixels, ..."""
+_SEEN = 0.25
+"""... and of what the network sees there, as vectors of length 1."""
+_STRANGE = 24.0
 """Squared distance to the likest cell, in those units, at which the network is trusted more by e."""
 _AROUND = 8
 """Pixels on each side in which what cells say becomes a function of gray, ..."""
@@ -66,6 +68,8 @@ class _Drawing:
     """Of the drawing, counted within the shot."""
     chroma: NDArray[np.float16]
     """What it came with, the network's."""
+    seen: NDArray[np.float16] | None
+    """(H, W, C): what the network sees, if it tells."""
     total: NDArray[np.float16]
     """(h, w, 2): the sum of the references' chroma by weight."""
     weight: NDArray[np.float16]
@@ -93,9 +97,10 @@ class FollowReferences:
 
     Places are followed along optical flow from drawing to drawing, and registered anew against the reference in each,
     so colors are sampled once and don't blur. Where that fails (what was hidden, what moves too fast), each cell gets a
-    mean of the reference's colors by likeness of lightness, texture, surroundings and place: non-local means (Buades et
-    al. 2005) from picture to picture, as exemplar-based networks do with learned features (Zhang et al. 2019, "Deep
-    Exemplar-based Video Colorization", correspondence subnetwork). What is like nothing in a reference keeps its color.
+    mean of the reference's colors by likeness of lightness, texture, surroundings, place, and what the network sees
+    there, if it tells: non-local means (Buades et al. 2005) from picture to picture, by learned features as in
+    exemplar-based networks (Zhang et al. 2019, "Deep Exemplar-based Video Colorization", correspondence subnetwork).
+    What is like nothing in a reference keeps its color.
 
     Shots without references pass unchanged. Nothing passes a cut; held frames share the chroma of their drawing.
     """
@@ -161,11 +166,12 @@ class FollowReferences:
         gray = without_grain(small_gray(frame, self.bit_depth, self.color_range))
         nothing = np.zeros(gray.shape, np.float16)
         number = 0 if last is None else last.number + 1
-        drawing = _Drawing(frame.drawing, gray, number, chroma, np.zeros_like(chroma), nothing, nothing)
+        seen = None if frame.description is None else frame.description.features
+        drawing = _Drawing(frame.drawing, gray, number, chroma, seen, np.zeros_like(chroma), nothing, nothing)
         if followers and last is not None:
             moved = motion(self._steps, gray, last.gray)
             for follower in followers:
-                drawing.add(*follower.follow(gray, moved), number - follower.number)
+                drawing.add(*follower.follow(drawing, moved), number - follower.number)
         return drawing
 
     def _reach_back(self, paint: Paint, drawing: _Drawing, waiting: Sequence[_Drawing]) -> _Follower:
@@ -179,7 +185,7 @@ class FollowReferences:
         for before in reversed(waiting):
             if before is not drawing:
                 moved = motion(self._steps, before.gray, after.gray)
-                before.add(*back.follow(before.gray, moved), drawing.number - before.number)
+                before.add(*back.follow(before, moved), drawing.number - before.number)
                 after = before
         return _Follower(chroma, opacity, drawing, self._registration)
 
@@ -190,6 +196,7 @@ class _Follower:
     def __init__(self, chroma: Chroma, opacity: Plane, drawing: _Drawing, estimator: cv2.DISOpticalFlow) -> None:
         self.number = drawing.number
         self._gray = drawing.gray
+        self._seen = drawing.seen
         self._chroma = chroma
         self._opacity = opacity
         self._estimator = estimator
@@ -201,8 +208,9 @@ class _Follower:
         cells = np.asarray(cv2.resize(opaque, self._cells, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
         self._colors = np.insert(cells, 3, 1, axis=1)  # a and b times opacity, opacity, 1
 
-    def follow(self, gray: Gray, moved: Motion) -> tuple[Chroma, Plane]:
+    def follow(self, drawing: _Drawing, moved: Motion) -> tuple[Chroma, Plane]:
         """What the reference says of the next drawing: chroma (h, w, 2), and confidence (h, w) in 0..1."""
+        gray = drawing.gray
         _, reference = as_bright(self._gray, gray)
         near_forth = moved.to_last + warp(self._forth, moved.to_last)
         near_back = self._back + warp(moved.from_last, self._back)
@@ -211,16 +219,19 @@ class _Follower:
         difference = np.square((gray - warp(reference, self._forth)) / np.float32(_LIKENESS))
         difference += astray(self._forth, self._back) / np.float32(_ASTRAY**2)
         found = np.asarray(np.exp(-difference) * warp(self._opacity, self._forth), np.float32)
-        likest, confidence = self._likest(gray, reference, found)
+        likest, confidence = self._likest(drawing, reference, found)
         chroma = likest + times(warp(self._chroma, self._forth) - likest, found)
         return np.asarray(chroma, np.float32), np.asarray(found + (1 - found) * confidence, np.float32)
 
-    def _likest(self, gray: Gray, reference: Gray, found: Plane) -> tuple[Chroma, Plane]:
+    def _likest(self, drawing: _Drawing, reference: Gray, found: Plane) -> tuple[Chroma, Plane]:
         """A mean of the reference's colors for each cell by its likeness to the reference's cells. Those that are
         transparent count as well, by saying nothing, so what is left out takes no color from elsewhere."""
         columns, rows = self._cells
         needed = np.flatnonzero(cv2.resize(found, self._cells, interpolation=cv2.INTER_AREA) < _SURE)
-        asked, offered = _features(gray, self._cells)[needed], _features(reference, self._cells)
+        asked, offered = _features(drawing.gray, self._cells)[needed], _features(reference, self._cells)
+        if drawing.seen is not None and self._seen is not None:
+            asked = np.hstack([asked, _seen(drawing.seen, self._cells)[needed]])
+            offered = np.hstack([offered, _seen(self._seen, self._cells)])
         length = np.square(offered).sum(axis=1)
         chroma = np.zeros((rows * columns, 2), np.float32)
         confidence = np.zeros(rows * columns, np.float32)
@@ -236,10 +247,10 @@ class _Follower:
             chroma[at] = sums[:, :2] / np.maximum(sums[:, 2:3], 1e-6)
             likeness = np.exp(np.minimum(best[:, 0] - np.square(part).sum(axis=1), 0) / _STRANGE)
             confidence[at] = likeness * sums[:, 2] / sums[:, 3]
-        size = gray.shape[::-1]
+        size = drawing.gray.shape[::-1]
         trust = np.asarray(cv2.resize(confidence.reshape(rows, columns), size), np.float32)
         said = np.asarray(cv2.resize(chroma.reshape(rows, columns, 2), size), np.float32)
-        return _along_edges(said, trust, gray), trust
+        return _along_edges(said, trust, drawing.gray), trust
 
 
 def _along_edges(chroma: Chroma, trust: Plane, gray: Gray) -> Chroma:
@@ -268,6 +279,13 @@ def _features(gray: Gray, cells: tuple[int, int]) -> NDArray[np.float32]:
     deviation = np.sqrt(np.maximum(squared - mean * mean, 0))
     around = (cv2.GaussianBlur(mean, (0, 0), pixels / _CELL) / unit for pixels, unit in ((8, near), (24, far)))
     return np.stack([x, y, mean / light, deviation / texture, *around], axis=-1).reshape(-1, 6).astype(np.float32)
+
+
+def _seen(features: NDArray[np.float16], cells: tuple[int, int]) -> NDArray[np.float32]:
+    """What the network sees in cells, in units of `_SEEN`: (columns * rows, C)."""
+    seen = cv2.resize(features.astype(np.float32), cells).reshape(cells[0] * cells[1], -1)
+    length = np.sqrt(np.square(seen).sum(axis=1, keepdims=True))
+    return np.asarray(seen / (np.float32(_SEEN) * np.maximum(length, 1e-6)), np.float32)
 
 
 def _given_out(drawing: _Drawing) -> Generator[Frame, None, tuple[int, Chroma | None]]:

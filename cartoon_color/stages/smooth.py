@@ -88,7 +88,8 @@ class Smooth:
             ValueError: A frame has no chroma.
         """
         settings = self.settings
-        return color_by_windows(frames, self._drawing, self._decided, drawings=settings.drawings, most=settings.frames)
+        bare = (frame.with_(description=None) for frame in frames)  # the largest part of what would wait
+        return color_by_windows(bare, self._drawing, self._decided, drawings=settings.drawings, most=settings.frames)
 
     def _drawing(self, frame: Frame, last: _Drawing | None) -> _Drawing:
         chroma = small_chroma(frame)

@@ -53,7 +53,7 @@ def color_by_windows(
         most: Frames that wait; bounds the memory where drawings are held for long.
 
     Returns:
-        The same frames with their color, without evidence and description.
+        The same frames with their color, without evidence.
     """
     for _, shot in groupby(frames, key=lambda frame: frame.shot):
         window: list[WaitingT] = []
@@ -65,7 +65,7 @@ def color_by_windows(
                 last = draw(frame, last)
                 window.append(last)
             # All that would fill the memory.
-            bare = frame.with_(chroma=None, evidence=None, description=None, flat=None, given=None)
+            bare = frame.with_(chroma=None, evidence=None, flat=None, given=None)
             if not window and shown is not None:
                 yield bare.with_(**shown._asdict())
                 continue
