@@ -25,7 +25,7 @@ from cartoon_color.render import render
 from cartoon_color.stages.reference import FollowReferences, _along_edges
 from cartoon_color.stages.smooth import Smooth
 from cartoon_color.streams import chain
-from cartoon_color.video import probe
+from cartoon_color.video import probe, read
 
 SQUARE, GROUND, GUESS = (40, 10), (-30, 20), (5, 5)
 
@@ -332,6 +332,14 @@ def test_unreadable_exceptions(tmp_path: Path) -> None:
 
 
 # --- in a film ---
+
+
+def test_what_the_network_sees_comes_as_far_as_the_references(tmp_path: Path, weights: Path) -> None:
+    info = probe(films.plain(tmp_path / "film.mkv", 6))
+    *before, smooth = Painter([weights], device="cpu").stages(info)
+    frames = list(chain(read(info), before))
+    assert all((frame.description is None) == frame.held for frame in frames)
+    assert all(frame.description is None for frame in smooth(iter(frames)))
 
 
 def test_a_reference_colors_a_film_and_a_foreign_one_changes_nothing(tmp_path: Path) -> None:
