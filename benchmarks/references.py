@@ -4,7 +4,7 @@
 
 Frames given are 1, 2, 5 and 10 that `suggest` chooses, or evenly spaced ones; the middle frame of each shot; and with
 --other the middle frame of another film, which is looked for as `render` does, and should change nothing. Network and
-votes run once, since no reference changes them; the film as they color it stays in memory meanwhile (0.7 MB a frame at
+votes run once, since no reference changes them; the film as they color it stays in memory meanwhile (1.2 MB a frame at
 320x240). Every n-th frame is compared as RGB, as a lossless film would be decoded; those given are not left out.
 """
 

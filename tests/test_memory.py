@@ -25,7 +25,7 @@ from cartoon_color.errors import InputError, OutputError, SettingsError, Weights
 from cartoon_color.frames import Description, Frame
 from cartoon_color.memory import Memory, load_memory, save_memory
 from cartoon_color.memory.files import FORMAT
-from cartoon_color.memory.likeness import join_likest, regress
+from cartoon_color.memory.likeness import regress
 from cartoon_color.memory.making import WIDTHS, make, merged
 from cartoon_color.memory.recall import KNOWN, Entries, Looks
 from cartoon_color.painter import Painter
@@ -199,33 +199,6 @@ def test_like_entries_merge_and_paints_stay_apart() -> None:
     assert (red | np.isclose(few.paint, BLUE).all(axis=1)).all()
     np.testing.assert_array_equal(few.features[:, 0] > 0, red)
     assert set(few.episode.tolist()) == {0, 1}
-
-
-def test_what_is_drawn_again_merges_before_what_is_only_alike() -> None:
-    rng = np.random.default_rng(5)
-    things = rng.normal(0, 1, (100, 16)).astype(np.float32)
-    again = np.tile(np.arange(100), 40)
-    features = things[again] + rng.normal(0, 0.03, (4000, 16)).astype(np.float32)
-    kept = Entries(
-        features, np.full(4000, 50, np.float32), np.zeros((4000, 2), np.float32), np.full(4000, 0.01, np.float32),
-        np.zeros(4000, np.int32), (again % 2).astype(np.int32),
-    )  # fmt: skip
-    few = merged(kept, 150)
-    assert len(few) == 100
-    nearest = np.linalg.norm(few.features[:, None] - things, axis=2)
-    assert set(nearest.argmin(axis=1).tolist()) == set(range(100))
-    assert nearest.min(axis=1).max() < 0.1
-    np.testing.assert_array_equal(few.shot, nearest.argmin(axis=1) % 2)
-
-
-def test_regions_join_the_likest_of_their_group_by_hand() -> None:
-    keys = np.float32([[0, 0], [0.1, 0], [1, 0], [0.06, 0], [0, 0], [0, 0.1]])
-    paint = np.float32([[0, 0], [0, 0], [0, 0], [0, 5], [0, 0], [3, -3]])
-    joined, standing = join_likest(keys, paint, np.array([0, 0, 0, 0, 1, 1]), 0.0051, 4.0)
-    np.testing.assert_array_equal(joined, [0, 0, 1, 2, 3, 3])
-    np.testing.assert_array_equal(standing, [0, 2, 3, 4])
-    joined, _ = join_likest(keys, paint, np.zeros(6, np.int64), 0.0049, 10.0)
-    np.testing.assert_array_equal(joined, [0, 1, 2, 1, 0, 3])
 
 
 def test_means_in_regions_by_hand() -> None:

@@ -95,46 +95,6 @@ def regress(
     return votes, ab
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def join_likest(
-    keys: Float, paint: Float, group: NDArray[np.int64], reach: float, color: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Let each of n regions join the likest one before it that stands for others, or stand for others itself.
-
-    Args:
-        keys: (n, C + 1), units and L* as `region_keys` gives them.
-        paint: (n, 2).
-        group: (n,), ascending; only regions of one group join.
-        reach: Distance up to which they do, as `region_distances` has it.
-        color: Difference in a, and in b, up to which they do.
-
-    Returns:
-        The number of the one that stands for each, (n,), from 0; and the regions that stand for others.
-    """
-    joined = np.empty(len(keys), np.int64)
-    standing = np.empty(len(keys), np.int64)
-    count = start = 0
-    for region in range(len(keys)):
-        if region and group[region] != group[region - 1]:
-            start = count
-        best, nearest = -1, np.float32(reach)
-        for other in range(start, count):
-            one = standing[other]
-            if abs(paint[region, 0] - paint[one, 0]) > color or abs(paint[region, 1] - paint[one, 1]) > color:
-                continue
-            apart = np.float32(0)  # the distance of units of length 1 is half the squared one
-            for k in range(keys.shape[1]):
-                apart += (keys[region, k] - keys[one, k]) ** 2
-            if apart / 2 <= nearest:
-                best, nearest = other, apart / 2
-        if best < 0:
-            best = count
-            standing[count] = region
-            count += 1
-        joined[region] = best
-    return joined, standing[:count].copy()
-
-
 def region_keys(units: Float, lightness: Float) -> Float:
     """(N, C + 2), what multiplied by (unit, L* / `_SHADE`, 1) of another gives by how much they are alike."""
     shade = lightness[:, None] / np.float32(_SHADE)

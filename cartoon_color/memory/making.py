@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from cartoon_color.memory.likeness import (
-    join_likest,
     look_distances,
     look_keys,
     region_distances,
@@ -32,46 +30,46 @@ _QUERIES = 2000
 """Entries, and drawings, that are looked up in the other episodes."""
 _FAMILIAR = 85.0
 """Percentile of the drawings' differences up to which one is familiar: few drawings of another show are as near."""
-_STEPS = (
-    (0.005, 4.0, True),
-    (0.01, 4.0, True),
-    (0.02, 4.0, True),
-    (0.04, 4.0, True),
-    (0.04, 4.0, False),
-    (0.08, 8.0, False),
-    (0.16, 16.0, False),
-    (0.32, 32.0, False),
+_CELLS = (
+    (2.0, 4.0, 24),
+    (2.0, 4.0, 16),
+    (4.0, 6.0, 12),
+    (4.0, 8.0, 8),
+    (6.0, 12.0, 6),
+    (10.0, 20.0, 4),
+    (20.0, 40.0, 2),
 )
-"""What is merged, from like to unlike: entries of one shot, or else of one episode, up to such a distance (as `recall`
-has it), and so far apart in a and in b."""
+"""What is merged, from fine to coarse: entries of one episode within so much of L* and of a, b, on the same side of so
+many random planes (Charikar 2002, Similarity estimation techniques from rounding algorithms)."""
 
 
 def merged(entries: Entries, most: int = MOST_ENTRIES) -> Entries:
-    """The entries with like ones merged until at most `most` are left, if the last step leads there, by lightness.
-
-    Those of a shot come first, since what is drawn again there tells the least.
-    """
-    for reach, color, within_shots in _STEPS:
-        entries = _merged(entries, reach, color, entries.shots() if within_shots else entries.episode)
-        if len(entries) <= most:
+    """The entries with like ones merged until at most `most` are left, ordered by lightness."""
+    features = unit(entries.features, scale_of(entries.features))
+    planes = np.random.default_rng(0).standard_normal((features.shape[1], 24)).astype(np.float32)
+    sides = features @ planes > 0
+    for shade, color, bits in _CELLS:
+        cells = np.column_stack(
+            [
+                entries.episode,
+                np.floor(entries.lightness / shade),
+                np.floor(entries.paint / color),
+                sides[:, :bits] @ (1 << np.arange(bits)),
+            ]
+        ).astype(np.int64)
+        _, first, cell = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+        if len(first) <= most:
             break
-    return _by_lightness(entries)
-
-
-def _merged(entries: Entries, reach: float, color: float, group: NDArray[np.int64] | NDArray[np.int32]) -> Entries:
-    """One step: each entry joins the likest of those that stand for others already, or else stands for others."""
-    order = np.argsort(group, kind="stable")
-    entries, group = entries.of(order), group[order].astype(np.int64)
-    keys = region_keys(unit(entries.features, scale_of(entries.features)), entries.lightness)[:, :-1]
-    cell, first = join_likest(np.ascontiguousarray(keys), entries.paint, group, reach, color)
     count = np.bincount(cell, entries.weight)
     share = csr_array((entries.weight / count[cell], (cell, np.arange(len(cell)))))
-    return replace(
-        entries.of(first),
-        features=np.asarray(share @ entries.features, np.float32),
-        lightness=np.asarray(share @ entries.lightness, np.float32),
-        paint=np.asarray(share @ entries.paint, np.float32),
-        weight=count.astype(np.float32),
+    return _by_lightness(
+        replace(
+            entries.of(first),
+            features=np.asarray(share @ entries.features, np.float32),
+            lightness=np.asarray(share @ entries.lightness, np.float32),
+            paint=np.asarray(share @ entries.paint, np.float32),
+            weight=count.astype(np.float32),
+        )
     )
 
 
