@@ -196,7 +196,6 @@ class _Follower:
     def __init__(self, chroma: Chroma, opacity: Plane, drawing: _Drawing, estimator: cv2.DISOpticalFlow) -> None:
         self.number = drawing.number
         self._gray = drawing.gray
-        self._seen = drawing.seen
         self._chroma = chroma
         self._opacity = opacity
         self._estimator = estimator
@@ -204,6 +203,7 @@ class _Follower:
         self._back: Flow = np.zeros_like(chroma)
         columns, rows = (max(1, side // _CELL) for side in drawing.gray.shape[::-1])
         self._cells = columns, rows
+        self._seen = None if drawing.seen is None else _seen(drawing.seen, self._cells)
         opaque = np.dstack([times(chroma, opacity), opacity])
         cells = np.asarray(cv2.resize(opaque, self._cells, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
         self._colors = np.insert(cells, 3, 1, axis=1)  # a and b times opacity, opacity, 1
@@ -231,7 +231,7 @@ class _Follower:
         asked, offered = _features(drawing.gray, self._cells)[needed], _features(reference, self._cells)
         if drawing.seen is not None and self._seen is not None:
             asked = np.hstack([asked, _seen(drawing.seen, self._cells)[needed]])
-            offered = np.hstack([offered, _seen(self._seen, self._cells)])
+            offered = np.hstack([offered, self._seen])
         length = np.square(offered).sum(axis=1)
         chroma = np.zeros((rows * columns, 2), np.float32)
         confidence = np.zeros(rows * columns, np.float32)
