@@ -163,8 +163,9 @@ class Painter:
         return bool(self.references) and any(model.variant.references for model in self.models)
 
     def _guided(self, model: Model) -> Colorizer:
-        """A model, with the references if it takes them, and what it sees if that is compared with anything."""
-        if self.memory is not None or (len(self.models) == 1 and model.variant.described is not None):
+        """A model, with the references if it takes them, and telling what it sees if that is compared with anything."""
+        tells = len(self.models) == 1 and model.variant.described is not None
+        if self.memory is not None or (self.references and tells):
             return model.describe
         if not (self.references and model.variant.references):
             return model.colorize

@@ -64,7 +64,7 @@ def color_by_windows(
             if last is None or frame.drawing != last.index:
                 last = draw(frame, last)
                 window.append(last)
-            # All that would fill the memory.
+            # What is needed no more would fill the memory.
             bare = frame.with_(chroma=None, evidence=None, flat=None, given=None)
             if not window and shown is not None:
                 yield bare.with_(**shown._asdict())
