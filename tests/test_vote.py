@@ -103,6 +103,36 @@ def test_an_even_patch_in_a_painting_is_painted_but_not_what_a_line_encloses() -
     assert found.spread[boxed] < 2
 
 
+def test_a_small_dark_part_is_no_line() -> None:
+    """An ear of 2 x 12 pixels, darker than its surroundings by more than lines need to be."""
+    picture = np.full((80, 100), 150, np.uint8)
+    picture[30:46, 40:46] = 20
+    picture[32:44, 42:44] = 70
+    labels = segment_drawing(grained(picture)).labels
+    ear = labels[38, 43]
+    assert ear != labels[10, 10]
+    assert (labels[33:43, 42:44] == ear).all()
+    assert not (labels[:29] == ear).any()
+
+
+def test_lines_are_shared_by_what_is_beside_them() -> None:
+    """Six boxes whose lines touch: each gets as much of its line as its neighbor, and nothing of what lies beyond."""
+    picture = np.full((100, 150), 20, np.uint8)
+    for box, gray in enumerate((70, 90, 110, 130, 150, 170)):
+        top, left = 8 + 44 * (box // 3), 10 + 44 * (box % 3)
+        picture[top : top + 40, left : left + 40] = gray
+    found = segment_drawing(grained(picture))
+    for box in range(6):
+        top, left = 8 + 44 * (box // 3), 10 + 44 * (box % 3)
+        mine = found.labels == found.labels[top + 20, left + 20]
+        assert mine[top : top + 40, left : left + 40].mean() > 0.98
+        beyond = mine.copy()
+        beyond[max(0, top - 10) : top + 50, max(0, left - 10) : left + 50] = False
+        assert not beyond.any()
+        between = mine[top + 4 : top + 36, left + 40 : left + 44] if box % 3 < 2 else mine[:0]
+        assert not between.size or 0.25 < between.mean() < 0.75
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (40, 40)])
 def test_an_empty_picture_is_one_region(shape: tuple[int, int]) -> None:
     assert (segment_drawing(np.full(shape, 90, np.uint8)).labels == 1).all()

@@ -55,11 +55,17 @@ class Constellation:
     """(N,) whether others can be found by it."""
 
 
-def large_enough(labels: NDArray[np.int32], inner: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """The numbers of the regions with so many inner pixels that they can be found, and whether others can by them."""
-    pixels = np.bincount(labels[inner])
+def large_enough(
+    labels: NDArray[np.int32], inner: NDArray[np.bool_], seen: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The numbers of the regions with so many inner pixels, of those `seen`, that they can be found, and whether others
+    can by them."""
+    count = int(labels.max()) + 1
+    pixels = np.bincount(labels[inner if seen is None else inner & seen], minlength=count)
     numbers = np.flatnonzero(pixels >= _LEAST)
-    return numbers, pixels[numbers] >= _LARGE
+    # Of what is thin, all is inner; it may be no more than the blur along a line, which no other drawing has.
+    thin = np.bincount(labels[inner], minlength=count) == np.bincount(labels.ravel())
+    return numbers, (pixels[numbers] >= _LARGE) & ~thin[numbers]
 
 
 def find(picture: Constellation, drawing: Constellation) -> tuple[Floats, NDArray[np.intp]]:

@@ -18,11 +18,15 @@ _LINE = 18
 """Codes by which a line is darker than what surrounds it within `_PEN`."""
 _PEN = 7
 """Pixels; thinner dark lines part regions."""
+_PAINT = 9
+"""Codes by which paint is lighter than the lines around it within `_ISLAND`."""
+_ISLAND = 9
+"""Pixels; what is smaller and dark is paint between lines, not line, if it is lighter than these."""
 _EDGE = 9
 """Codes between neighbors within 3x3 pixels that make an edge."""
 _STEP = 6
 """Codes between neighbors in one thin region."""
-_BALL = 2.0
+_BALL = 1.5
 """Radius in pixels of the ball that fits into the core of a region, but through no gap in its line."""
 _THIN = 12
 """Pixels of the smallest region without a core."""
@@ -54,33 +58,35 @@ class Regions:
 def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
     """Part a drawing at its lines and at steps of gray.
 
-    On a copy without grain (median, bilateral filter), walls are dark lines (black top-hat) and edges (morphological
-    gradient). What a small ball fills between them are cores, so gaps narrower than the ball are closed (trapped-ball
-    segmentation: Zhang et al. 2009, Vectorizing cartoon animations, section 4); thin parts without a core stay regions
-    of their own where their gray is even. A watershed gives them the rest, and neighbors of one gray without a wall
-    between them are united.
+    On a copy without grain (bilateral filter), walls are dark lines (black top-hat, but for small parts that a white
+    top-hat finds between lines) and edges (morphological gradient). What a small ball fills between them are cores, so
+    gaps narrower than the ball are closed (trapped-ball segmentation: Zhang et al. 2009, Vectorizing cartoon
+    animations, section 4); thin parts without a core stay regions of their own where their gray is even. A watershed
+    gives them, and the lines, the rest; as the lines are all connected, whoever got one of them would get them all,
+    and what is next to them. Then each pixel of a line is the nearest region's, and neighbors of one gray without a
+    wall between them are united.
 
     Args:
         gray: (H, W) uint8, 0..255; 200 to 400 pixels wide, which pens and balls are made for.
     """
-    clean = np.asarray(cv2.bilateralFilter(cv2.medianBlur(gray, 3), 5, 12, 2), np.uint8)
-    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_PEN, _PEN))
+    clean = np.asarray(cv2.bilateralFilter(gray, 5, 12, 2), np.uint8)
+    pen, island = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)) for side in (_PEN, _ISLAND))
     lines = np.asarray(cv2.morphologyEx(clean, cv2.MORPH_BLACKHAT, pen) > _LINE)
+    lines &= cv2.morphologyEx(clean, cv2.MORPH_TOPHAT, island) <= _PAINT
     edges = cv2.morphologyEx(clean, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
     walls = np.asarray(lines | edges)
     distance = np.asarray(cv2.distanceTransform((~walls).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
     _, cores = cv2.connectedComponents((distance > _BALL).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     codes = clean.astype(np.int16)
-    markers = _with_thin(np.asarray(cores, np.int32), codes, lines)
-    cv2.watershed(cv2.merge([clean] * 3), markers)
-    if markers.max() <= 0:  # nothing is wide enough for a core
-        markers[:] = 1
-    else:
-        _close(markers, codes)
-        _unite(markers, codes, walls, distance)
-    inner, area, mean, spread, center = _described(markers, codes, distance)
+    labels = _with_thin(np.asarray(cores, np.int32), codes, lines)
+    if labels.max() > 0:
+        labels = _flooded(labels, clean, lines)
+        _unite(labels, codes, walls, distance)
+    else:  # nothing is wide enough for a core
+        labels[:] = 1
+    inner, area, mean, spread, center = _described(labels, codes, distance)
     drawn = cv2.dilate(lines.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return Regions(markers, inner, area, mean, _with_neighbors(spread, markers, np.asarray(drawn)), center)
+    return Regions(labels, inner, area, mean, _with_neighbors(spread, labels, np.asarray(drawn)), center)
 
 
 @njit(cache=True, nogil=True)
@@ -138,23 +144,18 @@ def _with_thin(cores: NDArray[np.int32], gray: Codes, lines: NDArray[np.bool_]) 
     return out
 
 
-@njit(cache=True, nogil=True)
-def _close(labels: NDArray[np.int32], gray: Codes) -> None:
-    """Give pixels without a label that of the neighbor nearest in gray, from the edge of what is labeled inwards."""
-    height, width = gray.shape
-    waiting = np.flatnonzero(labels.ravel() <= 0)
-    while len(waiting):
-        given = np.zeros(len(waiting), np.int32)
-        for k, i in enumerate(waiting):
-            y, x, least = i // width, i % width, 256
-            for v, u in ((y, x - 1), (y, x + 1), (y - 1, x), (y + 1, x)):
-                if 0 <= v < height and 0 <= u < width and labels[v, u] > 0:
-                    difference = abs(gray[v, u] - gray[y, x])
-                    if difference < least:
-                        given[k], least = labels[v, u], difference
-        for k, i in enumerate(waiting):
-            labels[i // width, i % width] = given[k]
-        waiting = waiting[given == 0]
+def _flooded(cores: Labels, clean: NDArray[np.uint8], lines: NDArray[np.bool_]) -> Labels:
+    """Every pixel in the region of a core: by a watershed, and lines by which region is the nearest."""
+    line = int(cores.max()) + 1
+    labels = np.where(lines & (cores == 0), line, cores).astype(np.int32)
+    cv2.watershed(cv2.merge([clean] * 3), labels)
+    found = (labels > 0) & (labels < line)
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~found).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_nearest = np.zeros(int(nearest.max()) + 1, np.int32)
+    of_nearest[nearest[found]] = labels[found]
+    return np.asarray(of_nearest[nearest], np.int32)
 
 
 def _unite(labels: NDArray[np.int32], gray: Codes, walls: NDArray[np.bool_], distance: NDArray[np.float32]) -> None:

@@ -103,11 +103,12 @@ def _view(reference: Reference, side: int) -> tuple[Constellation, Floats] | Non
     found = FollowRegions(bit_depth=8, color_range="full")(frame, None)
     if found.regions is None:
         return None
-    inner = found.regions.inner & (opacity > _OPAQUE)
-    numbers, large = large_enough(found.regions.labels, inner)
+    seen = np.asarray(opacity > _OPAQUE)
+    numbers, large = large_enough(found.regions.labels, found.regions.inner, seen)
     if large.sum() < FEWEST:
         return None
-    medians = medians_by_label(ab, np.where(inner, found.regions.labels, 0), len(found.lightness))
+    labels = np.where(found.regions.inner & seen, found.regions.labels, 0)
+    medians = medians_by_label(ab, labels, len(found.lightness))
     return _constellation(found, numbers, large), medians[numbers].astype(np.float32)
 
 
