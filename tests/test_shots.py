@@ -112,6 +112,18 @@ def test_a_fade_through_black_is_one_cut_where_another_picture_shows(steps: int)
     assert 12 + steps < cut <= 12 + steps + 1 + steps // 5
 
 
+@pytest.mark.parametrize("darkest", [0.1, 0.2])
+@pytest.mark.parametrize("contrast", [(1, 1), (0.6, 1), (1, 0.6)], ids=["alike", "brightens", "darkens"])
+def test_a_fade_that_never_is_black_is_a_cut_in_the_dark(contrast: tuple[float, float], darkest: float) -> None:
+    """Not a dissolve some frames off, although halfway there the picture is a mixture of one of the two and nothing."""
+    one, other = (scene(seed, 1)[0] * share for seed, share in zip((1, 2), contrast, strict=True))
+    levels = np.linspace(1, darkest, 8)
+    fading = [one * level for level in levels] + [other * level for level in levels[::-1]]
+    pictures = [one] * 22 + fading + [other] * 22
+    (cut,) = cuts([np.rint(picture).astype(np.uint8) for picture in pictures])
+    assert 30 <= cut <= 32  # up to two frames show next to nothing
+
+
 @pytest.mark.parametrize("steps", [5, 12, 25])
 def test_what_fades_out_and_comes_back_goes_on(steps: int) -> None:
     assert cuts(fade(scene(1, 1)[0], scene(1, 1)[0], steps)) == []
