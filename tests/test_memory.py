@@ -27,7 +27,7 @@ from cartoon_color.memory import Memory, load_memory, save_memory
 from cartoon_color.memory.files import FORMAT
 from cartoon_color.memory.likeness import regress
 from cartoon_color.memory.making import WIDTHS, make, merged
-from cartoon_color.memory.recall import KNOWN, Entries, Looks
+from cartoon_color.memory.recall import KNOWN, Entries, Looks, Recalled
 from cartoon_color.painter import Painter
 from cartoon_color.regions.vote import mean_in
 from cartoon_color.stages.vote import Vote
@@ -113,6 +113,21 @@ def test_likeness_decides_between_paints_of_one_gray(show: Memory) -> None:
         found = show.recall(look, np.full(1, 50, np.float32))
         np.testing.assert_allclose(found.ab[0], paint, atol=1)
         assert found.known[0] == 1
+
+
+def test_the_network_decides_between_paints_that_are_as_likely_by_hand() -> None:
+    """Two paints, half of the votes each; the network gives one 0.097 and the other 0.037: (0.1 / 0.04)^(1/2)."""
+    votes, guess = np.zeros((2, 3, 313), np.float32)
+    votes[0, [20, 300]] = 0.5
+    votes[1, 20] = 1  # nothing to decide
+    guess[:, 20], guess[:, 300], guess[:, 150] = 0.037, 0.097, 0.866
+    told = Recalled(votes, votes @ np.asarray(AB_BINS, np.float32) + 1, np.ones(3, np.float32)).weighed(guess)
+    share = np.sqrt(0.1 / 0.04) / (1 + np.sqrt(0.1 / 0.04))
+    np.testing.assert_allclose(told.votes[0, [20, 150, 300]], [1 - share, 0, share], atol=1e-5)
+    np.testing.assert_allclose(told.ab[0], (1 - share) * AB_BINS[20] + share * AB_BINS[300] + 1, atol=1e-3)
+    np.testing.assert_allclose(told.votes[1], votes[1], atol=1e-6)
+    assert not told.votes[2].any()  # of what is unknown
+    np.testing.assert_allclose(told.ab[2], 1)
 
 
 def test_what_is_unlike_anything_is_unknown(show: Memory) -> None:

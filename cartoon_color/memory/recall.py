@@ -23,6 +23,10 @@ from cartoon_color.memory.likeness import (
 KNOWN = 0.1
 """Distance to the nearest region up to which a region is known; from twice that on it is unknown."""
 
+_UNLIKELY = np.float32(0.003)
+"""Added to what a network guesses, so that its word isn't the last: about the share that each of the bins would have
+if it knew nothing."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Entries:
@@ -83,6 +87,17 @@ class Recalled:
     """(n, 2), their mean paint."""
     known: Float
     """(n,), 0..1: whether anything like them was seen."""
+
+    def weighed(self, guess: Float) -> Recalled:
+        """The same, the votes multiplied with what a network guesses, and the mean moved along: where the likest
+        regions have different paints, the network says which (a product of experts: Hinton 2002).
+
+        Args:
+            guess: (n, 313), histograms that sum to 1.
+        """
+        votes = self.votes * np.sqrt(guess + _UNLIKELY)
+        votes /= np.maximum(votes.sum(axis=1, keepdims=True), 1e-9)
+        return Recalled(votes, self.ab + (votes - self.votes) @ np.asarray(AB_BINS, np.float32), self.known)
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,9 @@ class Vote:
     They keep the color of their pixels where that varies much; where it hardly does, this is taken for the network's
     blotches, and brought near to a color halfway between the track's mean and the winner (`paint`).
 
-    With the memory of a show, regions that it knows vote with the paints of the likest regions there instead; painted
-    ones keep how the network's color varies within them, around the memory's mean. Regions that are found in pictures
-    vote with the paints there, whatever else is known of them.
+    With the memory of a show, regions that it knows vote with the paints of the likest regions there instead, those
+    most that the network guesses, too; painted ones keep how the network's color varies within them, around the
+    memory's mean. Regions that are found in pictures vote with the paints there, whatever else is known of them.
 
     Tracks have their colors as in full light; how much of it a fade leaves is told to the stages behind.
     """
@@ -181,10 +181,11 @@ class Vote:
             features = frame.description.features
             small = cv2.resize(chroma, features.shape[1::-1], interpolation=cv2.INTER_AREA)
             seen = mean_in(labels, inner, np.dstack([small, features]))[1:]
-            said = memory.recall(seen[:, 2:], found.lightness[1:])
+            total = votes[1:].sum(axis=1, keepdims=True)
+            said = memory.recall(seen[:, 2:], found.lightness[1:]).weighed(votes[1:] / np.maximum(total, 1e-9))
             known = (familiar * said.known)[:, None]
             votes = votes.copy()
-            votes[1:] += known * (votes[1:].sum(axis=1, keepdims=True) * said.votes - votes[1:])
+            votes[1:] += known * (total * said.votes - votes[1:])
             shift[1:] = known * (said.ab - seen[:, :2])
         return votes, shift
 
