@@ -116,17 +116,23 @@ def test_likeness_decides_between_paints_of_one_gray(show: Memory) -> None:
 
 
 def test_the_network_decides_between_paints_that_are_as_likely_by_hand() -> None:
-    """Two paints, half of the votes each; the network gives one 0.097 and the other 0.037: (0.1 / 0.04)^(1/2)."""
+    """Two paints, half of the votes each; the network gives one 0.097 where it usually gives 0.017, and the other
+    0.037 and 0.027: ((0.1 / 0.02) / (0.04 / 0.03))^(1/2)."""
     votes, guess = np.zeros((2, 3, 313), np.float32)
     votes[0, [20, 300]] = 0.5
     votes[1, 20] = 1  # nothing to decide
     guess[:, 20], guess[:, 300], guess[:, 150] = 0.037, 0.097, 0.866
-    told = Recalled(votes, votes @ np.asarray(AB_BINS, np.float32) + 1, np.ones(3, np.float32)).weighed(guess)
-    share = np.sqrt(0.1 / 0.04) / (1 + np.sqrt(0.1 / 0.04))
+    usual = np.full(313, 0.003, np.float32)
+    usual[20], usual[300] = 0.027, 0.017
+    said = Recalled(votes, votes @ np.asarray(AB_BINS, np.float32) + 1, np.ones(3, np.float32))
+    told = said.weighed(guess, usual)
+    ratio = np.sqrt((0.1 / 0.02) / (0.04 / 0.03))
+    share = ratio / (1 + ratio)
     np.testing.assert_allclose(told.votes[0, [20, 150, 300]], [1 - share, 0, share], atol=1e-5)
     np.testing.assert_allclose(told.ab[0], (1 - share) * AB_BINS[20] + share * AB_BINS[300] + 1, atol=1e-3)
     np.testing.assert_allclose(told.votes[1], votes[1], atol=1e-6)
     assert not told.votes[2].any()  # of what is unknown
+    np.testing.assert_allclose(said.weighed(guess, guess[0]).votes, votes, atol=1e-6)  # what it always guesses
     np.testing.assert_allclose(told.ab[2], 1)
 
 

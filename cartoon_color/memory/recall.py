@@ -24,8 +24,7 @@ KNOWN = 0.1
 """Distance to the nearest region up to which a region is known; from twice that on it is unknown."""
 
 _UNLIKELY = np.float32(0.003)
-"""Added to what a network guesses, so that its word isn't the last: about the share that each of the bins would have
-if it knew nothing."""
+"""Added to what a network guesses, so that its word isn't the last: about the share of each bin in an even guess."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -88,14 +87,17 @@ class Recalled:
     known: Float
     """(n,), 0..1: whether anything like them was seen."""
 
-    def weighed(self, guess: Float) -> Recalled:
-        """The same, the votes multiplied with what a network guesses, and the mean moved along: where the likest
-        regions have different paints, the network says which (a product of experts: Hinton 2002).
+    def weighed(self, guess: Float, usual: Float) -> Recalled:
+        """The same, votes multiplied by how much more than usual a network guesses them, and the mean moved along: where
+        the likest regions have different paints, the network says which. What it guesses everywhere, such as gray where
+        it knows nothing, says nothing (pointwise mutual information; of the product, the square root is taken, since
+        both look at the same gray).
 
         Args:
             guess: (n, 313), histograms that sum to 1.
+            usual: (313,), their mean over the drawing.
         """
-        votes = self.votes * np.sqrt(guess + _UNLIKELY)
+        votes = self.votes * np.sqrt((guess + _UNLIKELY) / (usual + _UNLIKELY))
         votes /= np.maximum(votes.sum(axis=1, keepdims=True), 1e-9)
         return Recalled(votes, self.ab + (votes - self.votes) @ np.asarray(AB_BINS, np.float32), self.known)
 

@@ -88,8 +88,9 @@ class Vote:
     blotches, and brought near to a color halfway between the track's mean and the winner (`paint`).
 
     With the memory of a show, regions that it knows vote with the paints of the likest regions there instead, those
-    most that the network guesses, too; painted ones keep how the network's color varies within them, around the
-    memory's mean. Regions that are found in pictures vote with the paints there, whatever else is known of them.
+    most that the network guesses more than elsewhere; painted ones keep how the network's color varies within them,
+    around the memory's mean. Regions that are found in pictures vote with the paints there, whatever else is known of
+    them.
 
     Tracks have their colors as in full light; how much of it a fade leaves is told to the stages behind.
     """
@@ -182,7 +183,8 @@ class Vote:
             small = cv2.resize(chroma, features.shape[1::-1], interpolation=cv2.INTER_AREA)
             seen = mean_in(labels, inner, np.dstack([small, features]))[1:]
             total = votes[1:].sum(axis=1, keepdims=True)
-            said = memory.recall(seen[:, 2:], found.lightness[1:]).weighed(votes[1:] / np.maximum(total, 1e-9))
+            said = memory.recall(seen[:, 2:], found.lightness[1:])
+            said = said.weighed(votes[1:] / np.maximum(total, 1e-9), votes[1:].sum(axis=0) / max(total.sum(), 1e-9))
             known = (familiar * said.known)[:, None]
             votes = votes.copy()
             votes[1:] += known * (total * said.votes - votes[1:])
