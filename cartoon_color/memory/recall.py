@@ -88,10 +88,10 @@ class Recalled:
     """(n,), 0..1: whether anything like them was seen."""
 
     def weighed(self, guess: Float, usual: Float) -> Recalled:
-        """The same, votes multiplied by how much more than usual a network guesses them, and the mean moved along: where
-        the likest regions have different paints, the network says which. What it guesses everywhere, such as gray where
-        it knows nothing, says nothing (pointwise mutual information; of the product, the square root is taken, since
-        both look at the same gray).
+        """The same, votes multiplied by how much more than usual a network guesses them, and the mean moved along.
+
+        Where the likest regions have different paints, the network says which. What it guesses everywhere, as gray
+        where it knows nothing, says nothing. Of the ratio, the square root is taken, since both saw the same gray.
 
         Args:
             guess: (n, 313), histograms that sum to 1.
