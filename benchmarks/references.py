@@ -129,6 +129,8 @@ def main(words: Sequence[str] | None = None) -> None:
     painter = Painter([given.weights])
     if any(model.variant.references for model in painter.models):
         parser.error(f"the network of {given.weights} looks at references itself, so it can't run once for all of them")
+    if painter.models[0].variant.described is not None:  # as with references, which here come later
+        painter.colorizer = painter.models[0].describe
     started = time.monotonic()
     frames, best = voted(painter, info)
     seconds = {"network and votes": round(time.monotonic() - started, 1)}
