@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from cartoon_color import checkpoint, variants
 from cartoon_color.cli import app
-from cartoon_color.color import AB_BINS
+from cartoon_color.color import AB_BINS, luma_of_rgb
 from cartoon_color.config import NetworkSettings
 from cartoon_color.dataset.index import COLUMNS
-from cartoon_color.dataset.remember import remember
+from cartoon_color.dataset.remember import _described, remember
 from cartoon_color.errors import InputError, OutputError, SettingsError, WeightsError
 from cartoon_color.frames import Description, Frame
 from cartoon_color.memory import Memory, load_memory, save_memory
@@ -361,6 +361,20 @@ def test_every_drawing_is_remembered_with_its_paints(dataset: Path, weights: Pat
     )
     for paint in (red, sky):
         assert np.hypot(*(made.entries.paint - paint).T).min() < 3
+
+
+@pytest.mark.parametrize(("film", "seen"), [((528, 704), (264, 352)), ((40, 60), (40, 60)), (None, (48, 48))])
+def test_drawings_are_remembered_at_the_size_at_which_films_are_looked_at(
+    film: tuple[int, int] | None, seen: tuple[int, int], dataset: Path, weights: Path
+) -> None:
+    facts = {} if film is None else {"height": film[0], "width": film[1]}
+    (dataset / "index" / "first.json").write_text(json.dumps(facts))
+    frames = list(_described(dataset, "first", checkpoint.load(weights), torch.device("cpu")))
+    assert len(frames) == 5
+    for frame, rgb in frames:
+        assert frame.luma.shape == rgb.shape[:2] == seen
+        assert frame.description is not None
+        np.testing.assert_array_equal(frame.luma, luma_of_rgb(rgb, "bt601"))
 
 
 def test_episodes_are_added(dataset: Path, weights: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cartoon_color.checkpoint import Checkpoint
 from cartoon_color.color import luma_of_rgb, rgb_to_lab
 from cartoon_color.dataset.extracted import list_pictures, read_picture
-from cartoon_color.dataset.index import EpisodeFiles, read_rows
+from cartoon_color.dataset.index import EpisodeFiles, read_fingerprint, read_rows
 from cartoon_color.device import fast_dtype
 from cartoon_color.errors import InputError
 from cartoon_color.frames import RGB, Chroma, Frame
@@ -26,6 +26,7 @@ from cartoon_color.regions.vote import mean_in
 from cartoon_color.scaling import squeeze
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.follow import FollowRegions
+from cartoon_color.stages.motion import small_size
 from cartoon_color.variants.folding import fold
 
 _LEAST = 20
@@ -88,24 +89,36 @@ def remember(
 def _described(
     dataset: Path, episode: str, checkpoint: Checkpoint, device: torch.device
 ) -> Iterator[tuple[Frame, RGB]]:
-    """The pictures of an episode in their order, as a black-and-white film has them and in color."""
+    """The pictures of an episode in their order, as a black-and-white film has them and in color, at the size at which
+    its drawings will be looked at: lines and small parts come out otherwise at another."""
     model = fold(checkpoint.model).to(device)
     size = model.settings.input_size
     colorize = Colorize(
         model.describe, size=size, bit_depth=8, color_range="full", device=device, dtype=fast_dtype(device)
     )
-    shots = {row.index: row.shot for row in read_rows(EpisodeFiles(dataset, episode).rows)}
+    files = EpisodeFiles(dataset, episode)
+    shots = {row.index: row.shot for row in read_rows(files.rows)}
+    film: dict[str, int] = read_fingerprint(files.fingerprint) or {}
     waiting: list[RGB] = []
 
     def frames() -> Iterator[Frame]:
         for path in list_pictures(dataset, [episode]):
-            rgb = squeeze(read_picture(path), size)
-            waiting.append(rgb)
+            rgb = read_picture(path)
+            shape = film.get("height", int(rgb.shape[0])), film.get("width", int(rgb.shape[1]))
+            waiting.append(_resized(rgb, small_size(shape)))
             index = int(path.stem)
-            yield Frame(luma_of_rgb(rgb, "bt601"), index, Fraction(1), index, shot=shots.get(index, 0))
+            gray = luma_of_rgb(squeeze(rgb, size), "bt601")
+            yield Frame(gray, index, Fraction(1), index, shot=shots.get(index, 0))
 
     for frame in colorize(frames()):
-        yield frame, waiting.pop(0)
+        rgb = waiting.pop(0)
+        yield frame.with_(luma=luma_of_rgb(rgb, "bt601")), rgb
+
+
+def _resized(rgb: RGB, size: tuple[int, int]) -> RGB:
+    """At another width and height."""
+    method = cv2.INTER_AREA if size[0] * size[1] < rgb.shape[0] * rgb.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(rgb, size, interpolation=method), np.uint8)
 
 
 def _regions(frame: Frame, rgb: RGB, episode: NDArray[np.int32], shot: NDArray[np.int32]) -> list[Entries]:
@@ -114,8 +127,7 @@ def _regions(frame: Frame, rgb: RGB, episode: NDArray[np.int32], shot: NDArray[n
     if found.regions is None or frame.description is None:
         return []
     labels, inner = found.regions.labels, found.regions.inner
-    height, width = labels.shape
-    lab = rgb_to_lab(np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
+    lab = rgb_to_lab(rgb)
     kept = np.flatnonzero(np.bincount(labels[inner], minlength=len(found.lightness)) >= _LEAST)
     if not len(kept):
         return []

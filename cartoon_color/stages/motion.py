@@ -48,7 +48,7 @@ class Motion:
 
 def small_gray(frame: Frame, bit_depth: int, color_range: ColorRange) -> Gray:
     """A frame's lightness at the size at which motion is followed."""
-    luma = cast("Luma", cv2.resize(frame.luma, small_size(frame), interpolation=cv2.INTER_AREA))
+    luma = cast("Luma", cv2.resize(frame.luma, small_size(frame.luma.shape), interpolation=cv2.INTER_AREA))
     lightness = color.luma_to_lightness(luma, bit_depth, color_range)
     return np.asarray(cv2.convertScaleAbs(lightness, alpha=2.55))
 
@@ -58,9 +58,9 @@ def without_grain(gray: Gray) -> Gray:
     return np.asarray(cv2.GaussianBlur(gray, (3, 3), 0))
 
 
-def small_size(frame: Frame) -> tuple[int, int]:
-    """Width and height at which motion is followed."""
-    height, width = frame.luma.shape
+def small_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height at which motion is followed in a film whose frames have that shape, (height, width)."""
+    height, width = shape
     part = -(-max(height, width) // LONGEST)
     return max(1, width // part), max(1, height // part)
 
@@ -73,7 +73,7 @@ def small_chroma(frame: Frame) -> Chroma:
     """
     if frame.chroma is None:
         raise ValueError(f"frame {frame.index} has no chroma")
-    return color.resize_chroma(frame.chroma, small_size(frame)[::-1])
+    return color.resize_chroma(frame.chroma, small_size(frame.luma.shape)[::-1])
 
 
 class SharedMotion:
