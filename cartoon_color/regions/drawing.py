@@ -19,9 +19,9 @@ _LINE = 18
 _PEN = 7
 """Pixels; thinner dark lines part regions."""
 _PAINT = 9
-"""Codes by which paint is lighter than the lines around it within `_ISLAND`."""
+"""Codes by which a part within `_ISLAND` is lighter than the lines around it."""
 _ISLAND = 9
-"""Pixels; what is smaller and dark is paint between lines, not line, if it is lighter than these."""
+"""Pixels; dark parts that are smaller are paint, not line, if they are lighter than the lines around them."""
 _EDGE = 9
 """Codes between neighbors within 3x3 pixels that make an edge."""
 _STEP = 6
@@ -62,9 +62,9 @@ def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
     top-hat finds between lines) and edges (morphological gradient). What a small ball fills between them are cores, so
     gaps narrower than the ball are closed (trapped-ball segmentation: Zhang et al. 2009, Vectorizing cartoon
     animations, section 4); thin parts without a core stay regions of their own where their gray is even. A watershed
-    gives them, and the lines, the rest; as the lines are all connected, whoever got one of them would get them all,
-    and what is next to them. Then each pixel of a line is the nearest region's, and neighbors of one gray without a
-    wall between them are united.
+    gives the rest to them and to the lines, which are one more region there: all of them are connected, so a region
+    that got a part would get them all. Then each pixel of a line goes to the nearest region, and neighbors of one gray
+    without a wall between them are united.
 
     Args:
         gray: (H, W) uint8, 0..255; 200 to 400 pixels wide, which pens and balls are made for.
