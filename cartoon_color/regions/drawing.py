@@ -53,6 +53,8 @@ class Regions:
     have the mean of the others. More where a region borders on what spreads more, without a line between."""
     center: NDArray[np.float32]
     """(n + 1, 2) x, y."""
+    lines: NDArray[np.bool_]
+    """(H, W): what is drawn in lines, each half of which is in the region beside it."""
 
 
 def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
@@ -86,7 +88,7 @@ def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
         labels[:] = 1
     inner, area, mean, spread, center = _described(labels, codes, distance)
     drawn = cv2.dilate(lines.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return Regions(labels, inner, area, mean, _with_neighbors(spread, labels, np.asarray(drawn)), center)
+    return Regions(labels, inner, area, mean, _with_neighbors(spread, labels, np.asarray(drawn)), center, lines)
 
 
 @njit(cache=True, nogil=True)

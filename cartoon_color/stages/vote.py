@@ -75,6 +75,7 @@ class _Drawing:
     chroma: Chroma
     shades: NDArray[np.float64]
     """(n, 3): track, L* and area of each region as segmented."""
+    lines: NDArray[np.bool_]
     frames: list[Frame] = field(default_factory=list)
 
 
@@ -147,10 +148,12 @@ class Vote:
         numbers = _numbers(found.held)
         if found.regions is None:
             none = np.zeros((0, 3))
-            return _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, numbers, chroma, none)
+            blank = np.zeros(found.gray.shape, np.bool_)
+            return _Drawing(frame.drawing, frame.shot, found.gray, found.held, found.held, numbers, chroma, none, blank)
         regions, area = found.regions.labels, found.regions.area
         shades = np.column_stack([found.tracks, found.lightness, area])[1:].astype(np.float64)
-        drawing = _Drawing(frame.drawing, frame.shot, found.gray, regions, found.held, numbers, chroma, shades)
+        lines = found.regions.lines
+        drawing = _Drawing(frame.drawing, frame.shot, found.gray, regions, found.held, numbers, chroma, shades, lines)
         # Fades say little: their colors are guessed from the dark.
         votes = pool(found.regions.labels, found.regions.inner, frame.evidence) * np.float32(found.say)
         shift = np.zeros((len(votes), 2), np.float32)
@@ -228,7 +231,8 @@ class Vote:
         flat = np.zeros(len(table), np.uint16)
         even = drawing.numbers[table[drawing.numbers - numbers[0], 3] >= _EVEN] - numbers[0]
         flat[even] = np.arange(1, len(even) + 1)
-        return Colored(chroma, flat[drawing.tracks - numbers[0]])
+        # A line has another color than what is beside it, where one is known to the stages behind.
+        return Colored(chroma, np.where(drawing.lines, np.uint16(0), flat[drawing.tracks - numbers[0]]))
 
     def _light(self, shades: NDArray[np.float64]) -> float:
         """A drawing's light against that of its tracks.
