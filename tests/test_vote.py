@@ -307,6 +307,16 @@ def test_a_flickering_region_has_the_color_of_the_majority() -> None:
         assert frame.evidence is None
 
 
+def test_lines_are_no_part_of_what_is_evened_out() -> None:
+    (frame,) = vote(film(1, flickering))
+    flat = frame.flat
+    assert flat is not None
+    inside, line = flat[24:56, 14:46], flat[21, 14:46]
+    assert (inside == inside[0, 0]).all()
+    assert inside[0, 0] != flat[5, 80] > 0
+    assert not line.any()
+
+
 def test_held_frames_share_chroma() -> None:
     frames = vote(film(8, flickering, twos=3))
     for frame in frames:
