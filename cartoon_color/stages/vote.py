@@ -76,6 +76,7 @@ class _Drawing:
     shades: NDArray[np.float64]
     """(n, 3): track, L* and area of each region as segmented."""
     lines: NDArray[np.bool_]
+    """Which pixels are drawn in lines."""
     frames: list[Frame] = field(default_factory=list)
 
 
