@@ -27,7 +27,7 @@ from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import prefetched
 from cartoon_color.video import Planes, probe, read_planes
 
-REVISION = 3
+REVISION = 4
 """Grows when the same settings would give other pictures or shots than before, so that data sets are made anew."""
 _PICTURE_NAME = re.compile(r"\d{6,}\.png(\.part)?")
 
