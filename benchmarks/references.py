@@ -39,6 +39,8 @@ from cartoon_color.video.encoders import choose
 from cartoon_color.video.formats import layout
 
 NUMBERS = (1, 2, 5, 10)
+BEHIND = 2
+"""Stages behind the references."""
 
 
 def voted(painter: Painter, info: VideoInfo) -> tuple[list[Frame], dict[int, list[int]]]:
@@ -46,10 +48,11 @@ def voted(painter: Painter, info: VideoInfo) -> tuple[list[Frame], dict[int, lis
     votes: deque[Voted] = deque()
     shots: dict[int, Candidates] = {}
     frames = []
-    for frame in chain(read(info), painter.stages(info, watch=votes.append)[:-1]):
+    for frame in chain(read(info), painter.stages(info, watch=votes.append)[:-BEHIND]):
         frames.append(frame)
-        shot = shots.setdefault(frame.shot, Candidates(info.path, frame.shot, Fraction(0)))
-        shot.add(frame, None if frame.held else votes.popleft())
+        vote = None if frame.held else votes.popleft()
+        if not frame.mixed:
+            shots.setdefault(frame.shot, Candidates(info.path, frame.shot, Fraction(0))).add(frame, vote)
     plans = [shot.plans(max(NUMBERS)) for shot in shots.values()]
     return frames, {number: [each.frame for each in suggested(worth_most(plans, number))] for number in NUMBERS}
 
@@ -58,7 +61,7 @@ def finished(
     painter: Painter, info: VideoInfo, frames: Iterable[Frame], paints: Mapping[int, Paint]
 ) -> Iterator[Frame]:
     """What `render` makes of frames that `voted` gave, with colors for some of them."""
-    done = len(painter.stages(info)) - 1
+    done = len(painter.stages(info)) - BEHIND
     return chain(iter(frames), painter.stages(info, paints)[done:])
 
 
@@ -69,7 +72,8 @@ def evenly(frames: int, number: int) -> list[int]:
 
 def middles(frames: Iterable[Frame]) -> list[int]:
     """The frame in the middle of each shot."""
-    shots = [[frame.index for frame in shot] for _, shot in groupby(frames, key=lambda frame: frame.shot)]
+    drawn = (frame for frame in frames if not frame.mixed)
+    shots = [[frame.index for frame in shot] for _, shot in groupby(drawn, key=lambda frame: frame.shot)]
     return [shot[len(shot) // 2] for shot in shots]
 
 

@@ -7,6 +7,7 @@ makes a, b of a picture independent of the container it came in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -68,17 +69,18 @@ def lab_to_rgb(lab: Float) -> RGB:
     return np.asarray(np.rint(rgb * 255), np.uint8)
 
 
-def mean_ab_in_rgb(lightness: Float, members: Float) -> Float:
-    """a, b of the mean R'G'B' of several colors that share their L*; each is clipped to the sRGB gamut first.
+def mean_ab_in_rgb(lightness: Float, members: Float, weights: Sequence[float] | None = None) -> Float:
+    """a, b of the mean R'G'B' of several colors; each is clipped to the sRGB gamut first.
 
     Args:
-        lightness: (...) float32, L* 0..100.
-        members: (M, ..., 2) float32, the a, b of M colors for each L*.
+        lightness: (...) float32, L* 0..100 that they share, or (M, ...), of each.
+        members: (M, ..., 2) float32, the a, b of M colors.
+        weights: M of them, where the colors don't count alike.
 
     Returns:
         (..., 2) float32.
     """
-    encoded = np.clip(_lab_to_encoded_rgb(lightness, members), 0, 1).mean(axis=0)
+    encoded = np.average(np.clip(_lab_to_encoded_rgb(lightness, members), 0, 1), axis=0, weights=weights)
     return _linear_to_lab(_decode(encoded).reshape(1, -1, 3)).reshape(encoded.shape)[..., 1:]
 
 

@@ -52,7 +52,9 @@ class Frame:
     duration: int = 0
     """In ticks; 0 where the source doesn't say."""
     shot: int = 0
-    """Number of the shot, from 0, growing by 1 at each cut."""
+    """Number of the shot, from 0, growing by 1 at each cut; a dissolve counts as a shot."""
+    mixed: bool = False
+    """Whether the frame is in a dissolve: a mixture of the shots before and after."""
     drawing: int = -1
     """Index of the frame that first showed this drawing; equals `index` unless the frame is held."""
     chroma: Chroma | None = None

@@ -18,7 +18,9 @@ from cartoon_color.memory import Memory, check_weights
 from cartoon_color.palette import Palette
 from cartoon_color.references import Paint, Reference, find_frames, seen_by_networks
 from cartoon_color.stages.colorize import Colorize
+from cartoon_color.stages.correct import Colors, Correct
 from cartoon_color.stages.dedup import MarkHeld
+from cartoon_color.stages.dissolve import MixDissolves
 from cartoon_color.stages.motion import SharedMotion
 from cartoon_color.stages.reference import FollowReferences
 from cartoon_color.stages.shots import DetectShots
@@ -216,8 +218,9 @@ class Painter:
         info: VideoInfo,
         paints: Mapping[int, Paint] | None = None,
         watch: Callable[[Voted], None] | None = None,
+        corrections: Mapping[int, Colors] | None = None,
     ) -> list[Stage]:
-        """As `stages`, for frames whose shots are known."""
+        """As `stages`, for frames whose shots are known; `corrections` are the colors of their tracks, by shot."""
         holds: list[Stage] = []
         shared = SharedMotion()
         after = SmoothSettings()
@@ -240,6 +243,10 @@ class Painter:
             holds.append(FollowReferences(paints, bit_depth=info.bit_depth, color_range=info.color_range))
         if self.smooth != "none":
             holds.append(Smooth(after, bit_depth=info.bit_depth, color_range=info.color_range, shared=shared))
+        if corrections:
+            holds.append(Correct(corrections, bit_depth=info.bit_depth, color_range=info.color_range))
+        if self.smooth != "none":
+            holds.append(MixDissolves(bit_depth=info.bit_depth, color_range=info.color_range))
         return [MarkHeld(bit_depth=info.bit_depth), *self._colors(info), *holds]
 
     def _colors(self, info: VideoInfo) -> list[Stage]:

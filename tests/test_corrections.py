@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,50 @@ def test_a_rerun_renders_only_what_changes(
     assert [round((frame.pts - frames[0].pts) * frame.time_base * 1000) for frame in frames] == list(range(0, 1200, 40))
 
 
+def dissolving(path: Path) -> Path:
+    """Shots of 24 frames, the first of which dissolves into the second in eight frames more; and a third of 12."""
+    one, other, third = (picture(shot, 0).astype(float) for shot in range(3))
+    mixed = [(1 - step / 9) * one + step / 9 * other for step in range(1, 9)]
+
+    def pictures() -> Iterator[av.VideoFrame]:
+        for luma in [one] * 24 + mixed + [other] * 24 + [third] * 12:
+            frame = av.VideoFrame(SIZE[1], SIZE[0], "yuv420p")
+            films.fill(frame, 0, np.rint(luma).astype(np.uint8))
+            for index in (1, 2):
+                films.fill(frame, index, np.full((SIZE[0] // 2, SIZE[1] // 2), 128, np.uint8))
+            yield frame
+
+    return films.make(path, pictures(), color_range=2)
+
+
+def test_a_correction_colors_the_dissolve_into_the_next_shot(tmp_path: Path, painter: Painter) -> None:
+    source, target, fresh = dissolving(tmp_path / "film.mkv"), tmp_path / "copy.mkv", tmp_path / "fresh.mkv"
+    lossless = EncoderSettings(codec="ffv1", pixel_format="yuv444p")
+    run(source, target, painter, [], lossless)
+    before, plain = contents(target), planes(target)
+    info = probe(source)
+    shots = find_shots(read(info), info)
+    assert [(shot.start, shot.stop, shot.mixed) for shot in shots] == [
+        (0, 24, False), (24, 32, True), (32, 56, False), (56, 68, False)
+    ]  # fmt: skip
+    said = [correction(look_alikes=False)]
+    _, sentences = run(source, target, painter, said, lossless)
+    assert sentences[-1] == f"2 of 4 shots are taken over from {target}; the others are rendered."
+    after = contents(target)
+    assert after[32:] == before[32:]
+    inside, colored = square(0, 0), planes(target)
+    moved = [np.abs(ab_of(colored[at])[inside] - ab_of(plain[at])[inside]).mean() for at in (23, *range(24, 33))]
+    assert all(earlier > later for earlier, later in pairwise(moved))
+    assert moved[1] > 0.7 * moved[0] > 0
+    assert moved[-1] == 0
+    run(source, fresh, painter, said, lossless)
+    assert films.packets(target, 0) == films.packets(fresh, 0)
+    said.append(correction(2, 40, (10, 100), look_alikes=False))  # of what it dissolves into
+    assert run(source, fresh, painter, said, lossless)[1][-1].startswith("2 of 4")
+    assert contents(fresh)[:24] == after[:24]
+    assert contents(fresh)[31] != after[31]
+
+
 def test_references_and_settings_change_shots_too(tmp_path: Path, painter: Painter, weights: Path) -> None:
     source, target = film(tmp_path / "film.mkv"), tmp_path / "copy.mkv"
 
@@ -295,6 +340,12 @@ def test_corrections_that_can_not_be_made_leave_the_film_alone(
     assert {path.name for path in tmp_path.iterdir()} == {"film.mkv", "copy.mkv"}
 
 
+def test_a_frame_of_a_dissolve_can_not_be_corrected(tmp_path: Path, painter: Painter) -> None:
+    source = dissolving(tmp_path / "film.mkv")
+    with pytest.raises(SettingsError, match=r"the frame is in a dissolve; choose one before or after it"):
+        run(source, tmp_path / "copy.mkv", painter, [correction(frame=27)])
+
+
 def test_a_frame_that_shows_nothing_can_not_be_corrected(tmp_path: Path, painter: Painter) -> None:
     black = films.make(
         tmp_path / "black.mkv", [av.VideoFrame.from_ndarray(np.full((180, 160), 128, np.uint8), format="yuv420p")] * 8
@@ -309,7 +360,7 @@ def test_a_rerun_that_fails_leaves_the_earlier_film(tmp_path: Path, weights: Pat
     earlier = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     class Failing(Painter):
-        def stages_after_shots(self, *arguments: Any) -> Any:
+        def stages_after_shots(self, *arguments: Any, **more: Any) -> Any:
             raise OutputError("no")
 
     with pytest.raises(OutputError, match="no"):

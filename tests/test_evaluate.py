@@ -263,7 +263,7 @@ def films(tmp_path: Path) -> dict[str, Path]:
 
 
 def write_index(path: Path, decisions: list[str]) -> Path:
-    rows = [Row(i, i, Fraction(1, 25), each, None, None, None, 0) for i, each in enumerate(decisions)]  # type: ignore[arg-type]
+    rows = [Row(i, i, Fraction(1, 25), each, None, None, None, 0, False) for i, each in enumerate(decisions)]  # type: ignore[arg-type]
     write_rows(path, rows)
     return path
 

@@ -147,6 +147,16 @@ def test_worklist_says_how_sure_each_shot_is(tmp_path: Path, film: Path) -> None
     assert summary.confidence == pytest.approx((8 * expected[0][5] + 6 * expected[1][5]) / 14, abs=1e-6)
 
 
+def test_dissolves_are_not_inspected(tmp_path: Path, painter: Painter) -> None:
+    one, other = (drawing(shot, 0).astype(float) for shot in range(2))
+    mixed = [(1 - step / 9) * one + step / 9 * other for step in range(1, 9)]
+    pictures = [np.rint(luma).astype(np.uint8) for luma in [one] * 20 + mixed + [other] * 20]
+    summary = inspect(make(tmp_path / "film.mkv", pictures), tmp_path / "out", painter)
+    assert (summary.frames, summary.shots) == (48, 2)
+    lines = sorted((int(row["first_frame"]), int(row["last_frame"])) for row in worklist(tmp_path / "out"))
+    assert lines == [(0, 19), (28, 47)]
+
+
 def test_a_shot_that_shows_nothing_comes_last(tmp_path: Path, film: Path) -> None:
     tracks = np.ones((14, 4, 6), np.int32)
     tracks[:8] = 0

@@ -337,7 +337,7 @@ def dataset(tmp_path: Path) -> Path:
             table.writerow(COLUMNS)
             for picture in sorted(pictures.iterdir()):
                 number = int(picture.stem)
-                table.writerow([number, number, "1/24", "kept", "", "", "", number // 3])
+                table.writerow([number, number, "1/24", "kept", "", "", "", number // 3, 0])
     return folder
 
 
@@ -375,6 +375,18 @@ def test_drawings_are_remembered_at_the_size_at_which_films_are_looked_at(
         assert frame.luma.shape == rgb.shape[:2] == seen
         assert frame.description is not None
         np.testing.assert_array_equal(frame.luma, luma_of_rgb(rgb, "bt601"))
+
+
+def test_dissolves_are_not_remembered(dataset: Path, weights: Path) -> None:
+    path = dataset / "index" / "first.csv"
+    header, first, *others = path.read_text().split()
+    path.write_text("\n".join([header, first, *(f"{other[:-1]}1" for other in others)]) + "\n")
+    (dataset / "index" / "first.json").write_text("{}")
+    loaded, cpu = checkpoint.load(weights), torch.device("cpu")
+    assert [frame.index for frame, _ in _described(dataset, "first", loaded, cpu)] == [int(first.split(",")[0])]
+    done: list[tuple[int, int]] = []
+    remember(dataset, "drawn", ["first"], loaded, cpu, progress=lambda number, of: done.append((number, of)))
+    assert done == [(1, 1)]
 
 
 def test_episodes_are_added(dataset: Path, weights: Path) -> None:

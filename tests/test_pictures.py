@@ -14,6 +14,7 @@ from cartoon_color.color import luma_of_rgb, rgb_to_lab
 from cartoon_color.frames import Frame
 from cartoon_color.references import read_references
 from cartoon_color.regions.constellation import Constellation, find, large_enough
+from cartoon_color.regions.drawing import Regions
 from cartoon_color.stages.follow import FollowRegions
 from cartoon_color.stages.pictures import SURE, Pictures
 from cartoon_color.stages.vote import Vote
@@ -160,16 +161,17 @@ def test_other_regions_are_not_found() -> None:
 
 
 def test_thin_regions_are_found_but_find_none() -> None:
-    """Of thin ones, all pixels are inner; what is seen of a region counts for its size, not for that."""
     labels = np.zeros((20, 40), np.int32)
     labels[:, :10], labels[:, 10:13], labels[:, 13:23], labels[:, 23:] = 1, 2, 3, 4
     inner = np.zeros(labels.shape, bool)
     inner[2:-2, 2:8] = inner[2:-2, 15:21] = inner[9:11, 25:30] = inner[:, 10:13] = True
+    thin, row = np.arange(5) == 2, np.zeros(5, np.float32)
+    regions = Regions(labels, inner, thin, np.bincount(labels.ravel()).astype(np.int32), row, row, row, inner)
     seen = np.ones(labels.shape, bool)
     seen[:, 18:] = False
-    numbers, large = large_enough(labels, inner)
+    numbers, large = large_enough(regions)
     assert (numbers.tolist(), large.tolist()) == ([1, 2, 3, 4], [True, False, True, False])
-    numbers, large = large_enough(labels, inner, seen & (np.arange(40) > 10))
+    numbers, large = large_enough(regions, seen & (np.arange(40) > 10))
     assert (numbers.tolist(), large.tolist()) == ([2, 3], [False, True])
 
 

@@ -337,9 +337,9 @@ def test_unreadable_exceptions(tmp_path: Path) -> None:
 def test_what_the_network_sees_comes_as_far_as_the_references(tmp_path: Path, weights: Path) -> None:
     info = probe(films.plain(tmp_path / "film.mkv", 6))
     foreign = read_references([write(tmp_path / "foreign.png", np.full((48, 64, 3), (10, 200, 90), np.uint8))])
-    *before, _ = Painter([weights], device="cpu").stages(info)
+    *before, _, _ = Painter([weights], device="cpu").stages(info)
     assert all(frame.description is None for frame in chain(read(info), before))
-    *before, smooth = Painter([weights], references=foreign, device="cpu").stages(info)
+    *before, smooth, _ = Painter([weights], references=foreign, device="cpu").stages(info)
     frames = list(chain(read(info), before))
     assert all((frame.description is None) == frame.held for frame in frames)
     assert all(frame.description is None for frame in smooth(iter(frames)))

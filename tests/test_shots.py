@@ -147,14 +147,29 @@ def dissolve(steps: int, hold: int = 2) -> list[NDArray[np.uint8]]:
 
 @pytest.mark.parametrize("hold", [1, 2, 3])
 @pytest.mark.parametrize("steps", [5, 8, 12, 16])
-def test_a_dissolve_is_one_cut_in_its_middle(steps: int, hold: int) -> None:
-    (cut,) = cuts(dissolve(steps, hold))
-    assert abs(cut - (29.5 + steps / 2)) <= 2
+def test_a_dissolve_is_a_shot_of_its_own(steps: int, hold: int) -> None:
+    first, after = cuts(dissolve(steps, hold))
+    assert abs(first - 30) <= 1
+    assert abs(after - (30 + steps)) <= 1
 
 
-def test_a_longer_dissolve_is_one_cut_in_it() -> None:
-    (cut,) = cuts(dissolve(24))
-    assert 30 + 6 <= cut < 54 - 6
+def test_the_frames_of_a_dissolve_are_mixed() -> None:
+    found = list(DetectShots()(frames(dissolve(12))))
+    mixed = [frame.index for frame in found if frame.mixed]
+    assert mixed == list(range(30, 42))
+    assert {frame.shot for frame in found if frame.mixed} == {1}
+
+
+def test_a_dissolve_begins_no_sooner_than_its_shot() -> None:
+    pictures = dissolve(12)
+    assert cuts([*scene(3, 20), *pictures[25:]]) == [20, 25, 37]
+    assert cuts(pictures[:44] + scene(4, 20)) == [30, 42, 44]
+
+
+def test_a_longer_dissolve_is_found_with_its_middle() -> None:
+    first, after = cuts(dissolve(24))
+    assert 30 <= first <= 34
+    assert 50 <= after <= 54
 
 
 def test_what_is_drawn_over_in_a_few_frames_is_no_dissolve() -> None:

@@ -18,9 +18,10 @@ from cartoon_color.frames import Frame
 from cartoon_color.references import Paint
 from cartoon_color.stages.colorize import Colorize
 from cartoon_color.stages.dedup import MarkHeld
+from cartoon_color.stages.dissolve import MixDissolves
 from cartoon_color.stages.reference import FollowReferences
 from cartoon_color.stages.refine import Refine, RefineMembers
-from cartoon_color.stages.shots import DetectShots
+from cartoon_color.stages.shots import REACH, DetectShots
 from cartoon_color.stages.smooth import Smooth
 from cartoon_color.stages.vote import Vote
 from cartoon_color.streams import Stage, chain
@@ -77,10 +78,11 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "smooth": smooth,
     "smooth, in short windows": lambda: smooth(drawings=3, frames=4),
     "vote": lambda: Vote(bit_depth=8, color_range="full"),
+    "dissolves": lambda: MixDissolves(bit_depth=8, color_range="full"),
 }
 
 
-COLORED = ("refine", "references", "smooth", "vote")
+COLORED = ("refine", "references", "smooth", "vote", "dissolves")
 """Beginnings of the names of stages that come behind color."""
 
 
@@ -104,6 +106,8 @@ def film(first: int = 1, second: int = 2, *, cut: bool = True) -> list[Frame]:
 
 def prepared(name: str, frames: list[Frame]) -> list[Frame]:
     """What the stage would get: color comes behind the stage that marks held frames, refinement behind color."""
+    if name == "dissolves":  # the longest that is found, in the second shot
+        frames = [frame.with_(mixed=CUT < frame.index < CUT + 2 * REACH) for frame in frames]
     before: list[Stage] = [MarkHeld()] if name.startswith(("colorize", *COLORED)) else []
     return list(chain(iter(frames), [*before, colorize(evidence=True)] if name.startswith(COLORED) else before))
 
@@ -112,7 +116,7 @@ def prepared(name: str, frames: list[Frame]) -> list[Frame]:
 
 
 def test_there_are_stages() -> None:
-    assert {"shots", "held", "colorize", "refine", "references", "smooth", "vote"} <= STAGES.keys()
+    assert {"shots", "held", "colorize", "refine", "references", "smooth", "vote", "dissolves"} <= STAGES.keys()
 
 
 @pytest.mark.parametrize("name", STAGES)

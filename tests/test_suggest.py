@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -42,6 +42,7 @@ class Drawing:
     confidence: NDArray[np.float32]
     contrast: int = 200
     ab: tuple[float, float] = (0, 0)
+    mixed: bool = False
 
 
 class Told:
@@ -66,7 +67,8 @@ class Told:
             for frame in held:
                 said = self.film[frame.index // 2]
                 chroma = np.full((*frame.luma.shape, 2), said.ab, np.float32)
-                marked.append(frame.with_(shot=said.shot, drawing=frame.index // 2 * 2, chroma=chroma))
+                drawing = frame.index // 2 * 2
+                marked.append(frame.with_(shot=said.shot, mixed=said.mixed, drawing=drawing, chroma=chroma))
             for frame in marked[::2]:
                 said = self.film[frame.index // 2]
                 gray = np.zeros((8, 8), np.uint8)
@@ -244,6 +246,13 @@ def test_dark_drawings_are_not_suggested(tmp_path: Path) -> None:
     black = parts(0)
     dim, bright = (parts(0, (1, 64, 0.5), contrast=contrast) for contrast in (40, 150))
     assert run(tmp_path, film=[black, dim, bright, dim]).suggestions[0].frame == 4
+
+
+def test_dissolves_are_not_suggested(tmp_path: Path) -> None:
+    doubtful = replace(parts(1, (3, 64, 0.0)), mixed=True)
+    summary = run(tmp_path, film=[parts(0, (1, 64, 0.5)), doubtful, doubtful, parts(2, (4, 64, 0.5))])
+    assert sorted(each.frame for each in summary.suggestions) == [0, 6]
+    assert summary.drawings == 4
 
 
 def test_no_doubt_no_suggestion(tmp_path: Path) -> None:

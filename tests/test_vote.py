@@ -115,6 +115,22 @@ def test_a_small_dark_part_is_no_line() -> None:
     assert not (labels[:29] == ear).any()
 
 
+@pytest.mark.parametrize("gray", [200, 90])
+def test_a_thin_part_has_the_gray_of_its_paint(gray: int) -> None:
+    """The brim of a hat, of which its line leaves a few pixels, and the line's blur."""
+    picture = np.full((80, 100), 150, np.uint8)
+    for color, width in ((20, 4), (gray, cv2.FILLED), (20, 2)):
+        cv2.ellipse(picture, (50, 40), (34, 4), 0, 0, 360, color, width, cv2.LINE_AA)
+    found = segment_drawing(np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8))
+    brim = found.labels[40, 50]
+    mine = found.labels == brim
+    assert found.thin[brim]
+    assert not found.thin[found.labels[10, 10]]
+    assert (mine & found.lines).sum() > 50
+    assert not (found.inner & mine & found.lines).any()
+    assert abs(found.mean[brim] - gray) < 10
+
+
 def test_lines_are_shared_by_what_is_beside_them() -> None:
     """Six boxes whose lines touch: each gets as much of its line as its neighbor, and nothing of what lies beyond."""
     picture = np.full((100, 150), 20, np.uint8)

@@ -27,7 +27,7 @@ from cartoon_color.stages.shots import DetectShots
 from cartoon_color.streams import prefetched
 from cartoon_color.video import Planes, probe, read_planes
 
-REVISION = 4
+REVISION = 5
 """Grows when the same settings would give other pictures or shots than before, so that data sets are made anew."""
 _PICTURE_NAME = re.compile(r"\d{6,}\.png(\.part)?")
 
@@ -277,7 +277,19 @@ def _extract(
             keep, distance = consider(frame, planes)
             if keep:
                 pool.submit(frame.index, planes)
-            rows.append(Row(frame.index, frame.pts, frame.time_base, "duplicate", distance, None, None, frame.shot))
+            rows.append(
+                Row(
+                    frame.index,
+                    frame.pts,
+                    frame.time_base,
+                    "duplicate",
+                    distance,
+                    None,
+                    None,
+                    frame.shot,
+                    frame.mixed,
+                )
+            )
             if progress is not None:
                 progress(len(rows))
     made = pool.made

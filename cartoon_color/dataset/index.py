@@ -15,7 +15,7 @@ from cartoon_color.files import replacing
 
 Decision = Literal["kept", "duplicate", "credits", "fade"]
 
-COLUMNS = ("index", "pts", "time_base", "decision", "distance", "credits", "confidence", "shot")
+COLUMNS = ("index", "pts", "time_base", "decision", "distance", "credits", "confidence", "shot", "mixed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Row:
     confidence: float | None
     """Of that verdict, 0..1."""
     shot: int
+    mixed: bool
+    """Whether it is in a dissolve, which counts as a shot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
                     "" if row.credits is None else int(row.credits),
                     "" if row.confidence is None else round(row.confidence, 4),
                     row.shot,
+                    int(row.mixed),
                 )
             )
 
@@ -116,6 +119,7 @@ def _row(line: dict[str, str]) -> Row:
         credits=bool(int(line["credits"])) if line["credits"] else None,
         confidence=float(line["confidence"]) if line["confidence"] else None,
         shot=int(line["shot"]),
+        mixed=bool(int(line["mixed"])),
     )
 
 

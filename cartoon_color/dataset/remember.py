@@ -43,7 +43,7 @@ def remember(
     known: Memory | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Memory:
-    """A memory of all drawings of extracted episodes.
+    """A memory of all drawings of extracted episodes; of dissolves, which show two of them, there is none.
 
     Args:
         dataset: Folder that extract filled.
@@ -63,7 +63,7 @@ def remember(
     new = [episode for episode in episodes if episode not in names]
     parts = [] if known is None else [known.entries]
     looks = [] if known is None else [known.looks]
-    total = len(list_pictures(dataset, new))
+    total = sum(len(_drawings(dataset, episode)) for episode in new)
     done = 0
     for episode in new:
         regions: list[Entries] = []
@@ -97,22 +97,27 @@ def _described(
         model.describe, size=size, bit_depth=8, color_range="full", device=device, dtype=fast_dtype(device)
     )
     files = EpisodeFiles(dataset, episode)
-    shots = {row.index: row.shot for row in read_rows(files.rows)}
     film: dict[str, int] = read_fingerprint(files.fingerprint) or {}
     waiting: list[RGB] = []
 
     def frames() -> Iterator[Frame]:
-        for path in list_pictures(dataset, [episode]):
-            rgb = read_picture(path)
+        for index, shot in _drawings(dataset, episode).items():
+            rgb = read_picture(files.picture(index))
             shape = film.get("height", int(rgb.shape[0])), film.get("width", int(rgb.shape[1]))
             waiting.append(_resized(rgb, small_size(shape)))
-            index = int(path.stem)
             gray = luma_of_rgb(squeeze(rgb, size), "bt601")
-            yield Frame(gray, index, Fraction(1), index, shot=shots.get(index, 0))
+            yield Frame(gray, index, Fraction(1), index, shot=shot)
 
     for frame in colorize(frames()):
         rgb = waiting.pop(0)
         yield frame.with_(luma=luma_of_rgb(rgb, "bt601")), rgb
+
+
+def _drawings(dataset: Path, episode: str) -> dict[int, int]:
+    """The shots of an episode's pictures, by their frames, without those of dissolves."""
+    pictures = {int(path.stem) for path in list_pictures(dataset, [episode])}
+    rows = read_rows(EpisodeFiles(dataset, episode).rows)
+    return {row.index: row.shot for row in rows if row.index in pictures and not row.mixed}
 
 
 def _resized(rgb: RGB, size: tuple[int, int]) -> RGB:

@@ -28,6 +28,8 @@ class Shot:
     start: int
     """Half open, in indices of frames."""
     stop: int
+    mixed: bool = False
+    """Whether it is a dissolve."""
     tracks: Tracks | None = None
     """None where nobody looked."""
     state: str = ""
@@ -55,7 +57,7 @@ def save_ledger(ledger: Ledger, path: Path) -> None:
     shots = ledger.shots
     facts = {
         "source": ledger.source,
-        "shots": [(shot.start, shot.stop, shot.state, shot.digest) for shot in shots],
+        "shots": [(shot.start, shot.stop, shot.mixed, shot.state, shot.digest) for shot in shots],
     }
     arrays: dict[str, Any] = {"facts": np.array(json.dumps(facts))}
     for place, shot in enumerate(shots):
@@ -72,10 +74,10 @@ def load_ledger(path: Path) -> Ledger | None:
         with np.load(path) as arrays:
             facts = json.loads(str(arrays["facts"]))
             shots = []
-            for place, (start, stop, state, digest) in enumerate(facts["shots"]):
+            for place, (start, stop, mixed, state, digest) in enumerate(facts["shots"]):
                 followed = f"{place} {_FIELDS[0]}" in arrays
                 tracks = Tracks(*(arrays[f"{place} {name}"] for name in _FIELDS)) if followed else None
-                shots.append(Shot(start, stop, tracks, state, digest))
+                shots.append(Shot(start, stop, mixed, tracks, state, digest))
             return Ledger(facts["source"], tuple(shots))
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None

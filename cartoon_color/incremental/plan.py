@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 
 import numpy as np
 
@@ -37,11 +37,15 @@ class Plan:
 
 def find_shots(frames: Iterator[Frame], info: VideoInfo) -> tuple[Shot, ...]:
     """The shots of a film's `frames`."""
-    lengths: list[int] = []
-    for _, shot in groupby(DetectShots(bit_depth=info.bit_depth)(frames), key=lambda frame: frame.shot):
-        lengths.append(sum(1 for _ in shot))
-    stops = np.cumsum(lengths).tolist()
-    return tuple(Shot(stop - length, stop) for stop, length in zip(stops, lengths, strict=True))
+    shots: list[Shot] = []
+    for (_, mixed), shot in groupby(DetectShots(bit_depth=info.bit_depth)(frames), key=_shot):
+        start = shots[-1].stop if shots else 0
+        shots.append(Shot(start, start + sum(1 for _ in shot), mixed))
+    return tuple(shots)
+
+
+def _shot(frame: Frame) -> tuple[int, bool]:
+    return frame.shot, frame.mixed
 
 
 def numbered(frames: Iterator[Frame], shots: Sequence[Shot]) -> Iterator[Frame]:
@@ -49,7 +53,15 @@ def numbered(frames: Iterator[Frame], shots: Sequence[Shot]) -> Iterator[Frame]:
     shot = 0
     for frame in frames:
         shot += frame.index >= shots[shot].stop
-        yield frame.with_(shot=shot)
+        yield frame.with_(shot=shot, mixed=shots[shot].mixed)
+
+
+def rendered_together(shots: Sequence[Shot]) -> list[int]:
+    """For each shot, the first one of those that dissolves link with it, whose colors these mix."""
+    numbers = [0]
+    for number, (before, shot) in enumerate(pairwise(shots), start=1):
+        numbers.append(numbers[-1] if before.mixed or shot.mixed else number)
+    return numbers
 
 
 def plan(
@@ -77,7 +89,7 @@ def plan(
     looked_at = {
         number
         for number, shot in enumerate(shots)
-        if (anywhere and shot.tracks is None) or any(shot.start <= frame < shot.stop for frame in at)
+        if (anywhere and shot.tracks is None and not shot.mixed) or any(shot.start <= frame < shot.stop for frame in at)
     }
     survey = _Survey(info, at, problems)
     found = list(shots)
@@ -108,6 +120,8 @@ def _outside(corrections: Iterable[Correction], shots: Sequence[Shot], info: Vid
     for each in corrections:
         if each.frame > last:
             problems.append(f"{each}: the film's frames are 0 to {last}")
+        elif next(shot for shot in shots if each.frame < shot.stop).mixed:
+            problems.append(f"{each}: the frame is in a dissolve; choose one before or after it")
         if each.point[0] >= info.width or each.point[1] >= info.height:
             problems.append(f"{each}: the picture's points are 0, 0 to {info.width - 1}, {info.height - 1}")
     return problems

@@ -15,11 +15,10 @@ from cartoon_color.errors import InputError
 from cartoon_color.frames import Frame, VideoInfo
 from cartoon_color.incremental.fingerprint import fingerprint, of_painter, programs
 from cartoon_color.incremental.ledger import Ledger, Shot, ledger_path, load_ledger, save_ledger
-from cartoon_color.incremental.plan import find_shots, numbered, plan
+from cartoon_color.incremental.plan import find_shots, numbered, plan, rendered_together
 from cartoon_color.painter import Painter
 from cartoon_color.references import Paint
 from cartoon_color.render import READ_AHEAD, RenderSummary, chroma_planes, made_folder
-from cartoon_color.stages.correct import Correct
 from cartoon_color.streams import chain, prefetched
 from cartoon_color.video import Ending, ShotWriter, coded_shots, digest, probe, read
 
@@ -61,7 +60,7 @@ def render_corrected(
         progress: Makes, for the name of a pass, what is called with the frames done and the frames in all.
 
     Returns:
-        Drawings are those that went through the network now.
+        Drawings are those of the shots that are rendered now.
 
     Raises:
         InputError: The source can't be used.
@@ -100,10 +99,15 @@ def render_corrected(
             with closing(watched(f"{source.name}: references", count)) as frames:
                 paints = painter.find_references(info, frames)
         of_settings = fingerprint(of_source, of_painter(painter), encoder, writer.pixel_format, writer.header)
-        shots = [
-            replace(shot, state=fingerprint(of_settings, planned.colors.get(number, {}), _within(shot, paints)))
+        states = [
+            fingerprint(of_settings, planned.colors.get(number, {}), _within(shot, paints))
             for number, shot in enumerate(planned.shots)
         ]
+        shots = [
+            replace(shot, state=fingerprint(states[max(0, number - 1) : number + 2]) if shot.mixed else states[number])
+            for number, shot in enumerate(planned.shots)
+        ]
+        together = rendered_together(shots)
         kept = _kept(output, ledger.shots, shots)
         for sentence in planned.sentences:
             say(sentence)
@@ -114,15 +118,18 @@ def render_corrected(
             closing(coded_shots(output, (shot.stop - shot.start for shot in shots))) as coded,
         ):
             drawings = 0
-            for number, shot_frames in groupby(numbered(frames, shots), key=lambda frame: frame.shot):
-                if kept:
-                    packets = next(coded)
-                if number in kept:
-                    writer.copy_shot(packets, [(frame.pts, frame.duration) for frame in shot_frames])
-                else:
-                    stages = painter.stages_after_shots(info, _within(shots[number], paints))
-                    stages.append(Correct(planned.colors, bit_depth=info.bit_depth, color_range=info.color_range))
-                    drawings += _write(chain(shot_frames, stages), info, writer)
+            for first, run in groupby(numbered(frames, shots), key=lambda frame: together[frame.shot]):
+                of_run = [number for number, own in enumerate(together) if own == first]
+                if not kept.issuperset(of_run):
+                    whole = replace(shots[first], stop=shots[of_run[-1]].stop)
+                    stages = painter.stages_after_shots(info, _within(whole, paints), corrections=planned.colors)
+                    run = chain(run, stages)
+                for number, shot_frames in groupby(run, key=lambda frame: frame.shot):
+                    packets = next(coded) if kept else []
+                    if number in kept:
+                        writer.copy_shot(packets, [(frame.pts, frame.duration) for frame in shot_frames])
+                    else:
+                        drawings += _write(shot_frames, info, writer)
     try:
         with closing(coded_shots(output, (shot.stop - shot.start for shot in shots))) as coded:
             written = [replace(shot, digest=digest(packets)) for shot, packets in zip(shots, coded, strict=True)]

@@ -106,6 +106,11 @@ def inspect(
             shot: _Shot | None = None
             origin = Fraction(0)
             for frame, voted in colored:
+                frames += 1
+                if progress is not None:
+                    progress(frames, info.frames)
+                if frame.mixed:  # colored by what is around
+                    continue
                 if shot is None or frame.shot != shot.first.shot:
                     if shot is None:
                         origin = frame.pts * frame.time_base
@@ -113,9 +118,6 @@ def inspect(
                         rows.append(shot.finish(out, origin))
                     shot = _Shot(frame, info)
                 shot.add(frame, voted)
-                frames += 1
-                if progress is not None:
-                    progress(frames, info.frames)
             if shot is not None:
                 rows.append(shot.finish(out, origin))
             write_atomically(out / WORKLIST, to_csv(rows).encode())

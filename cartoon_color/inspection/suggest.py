@@ -141,14 +141,16 @@ def suggest(
             for frame, voted in watched(decoded, painter, info):
                 if frame.index == 0:
                     origin = frame.pts * frame.time_base
-                if shot is None or frame.shot != shot.number:
-                    plans = _merged(plans, shot, number)
-                    shot = Candidates(film, frame.shot, origin)
-                doubt += shot.add(frame, voted)
                 drawings += voted is not None
                 frames[film] += 1
                 if tell is not None:
                     tell(frames[film], info.frames)
+                if frame.mixed:  # colored by what is around
+                    continue
+                if shot is None or frame.shot != shot.number:
+                    plans = _merged(plans, shot, number)
+                    shot = Candidates(film, frame.shot, origin)
+                doubt += shot.add(frame, voted)
         plans = _merged(plans, shot, number)
         lost[film] = ending.lost(info, frames[film])
     best = suggested(plans)

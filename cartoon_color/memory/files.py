@@ -13,7 +13,7 @@ from cartoon_color.errors import InputError, OutputError, WeightsError
 from cartoon_color.files import write_atomically
 from cartoon_color.memory.recall import FIELDS, Entries, Looks, Memory
 
-FORMAT = "cartoon-color memory/3"
+FORMAT = "cartoon-color memory/4"
 
 
 def save_memory(memory: Memory, path: Path) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from cartoon_color.regions.drawing import Regions
+
 Floats = NDArray[np.float32]
 
 AROUND = 12
@@ -55,17 +57,14 @@ class Constellation:
     """(N,) whether others can be found by it."""
 
 
-def large_enough(
-    labels: NDArray[np.int32], inner: NDArray[np.bool_], seen: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def large_enough(regions: Regions, seen: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """The numbers of the regions with so many inner pixels, of those `seen`, that they can be found, and whether others
     can by them."""
-    count = int(labels.max()) + 1
-    pixels = np.bincount(labels[inner if seen is None else inner & seen], minlength=count)
+    inner = regions.inner if seen is None else regions.inner & seen
+    pixels = np.bincount(regions.labels[inner], minlength=len(regions.area))
     numbers = np.flatnonzero(pixels >= _LEAST)
-    # Of what is thin, all is inner; it may be no more than the blur along a line, which no other drawing has.
-    thin = np.bincount(labels[inner], minlength=count) == np.bincount(labels.ravel())
-    return numbers, (pixels[numbers] >= _LARGE) & ~thin[numbers]
+    # What is thin may be no more than the blur along a line, which no other drawing has.
+    return numbers, (pixels[numbers] >= _LARGE) & ~regions.thin[numbers]
 
 
 def find(picture: Constellation, drawing: Constellation) -> tuple[Floats, NDArray[np.intp]]:

@@ -28,6 +28,8 @@ _STEP = 6
 """Codes between neighbors in one thin region."""
 _BALL = 1.5
 """Radius in pixels of the ball that fits into the core of a region, but through no gap in its line."""
+_BLUR = 12
+"""Codes from the median gray of a thin region within which a pixel is of it, not of the blur of lines beside it."""
 _THIN = 12
 """Pixels of the smallest region without a core."""
 _ALIKE = 5.0
@@ -43,7 +45,9 @@ class Regions:
     labels: Labels
     """(H, W) int32, every pixel being in a region."""
     inner: NDArray[np.bool_]
-    """(H, W): pixels away from lines and edges; all of a region that has less than four of them."""
+    """(H, W): pixels away from lines and edges; of thin regions, all but lines and their blur."""
+    thin: NDArray[np.bool_]
+    """(n + 1,): whether less than four pixels are away from lines and edges."""
     area: NDArray[np.int32]
     """(n + 1,) pixels."""
     mean: NDArray[np.float32]
@@ -86,9 +90,9 @@ def segment_drawing(gray: NDArray[np.uint8]) -> Regions:
         _unite(labels, codes, walls, distance)
     else:  # nothing is wide enough for a core
         labels[:] = 1
-    inner, area, mean, spread, center = _described(labels, codes, distance)
+    inner, thin, area, mean, spread, center = _described(labels, codes, distance, lines)
     drawn = cv2.dilate(lines.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return Regions(labels, inner, area, mean, _with_neighbors(spread, labels, np.asarray(drawn)), center, lines)
+    return Regions(labels, inner, thin, area, mean, _with_neighbors(spread, labels, np.asarray(drawn)), center, lines)
 
 
 @njit(cache=True, nogil=True)
@@ -250,12 +254,48 @@ def _with_neighbors(spread: NDArray[np.float32], labels: Labels, drawn: NDArray[
 
 
 @njit(cache=True, nogil=True)
+def _medians(
+    labels: NDArray[np.int32],
+    gray: Codes,
+    asked: NDArray[np.bool_],
+    lines: NDArray[np.bool_],
+    bare: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """The (lower) median gray of the regions asked for, by their `bare` pixels outside of lines if they have any; 0 of
+    others."""
+    height, width = gray.shape
+    row = np.cumsum(asked) - 1
+    counts = np.zeros((row[-1] + 1, 256), np.int32)
+    for y in range(height):
+        for x in range(width):
+            i = labels[y, x]
+            if asked[i] and (not lines[y, x] or bare[i] == 0):
+                counts[row[i], gray[y, x]] += 1
+    median = np.zeros(len(asked), np.int32)
+    for i in range(1, len(asked)):
+        if asked[i]:
+            below, code = (counts[row[i]].sum() - 1) // 2, 0
+            while counts[row[i], code] <= below:
+                below -= counts[row[i], code]
+                code += 1
+            median[i] = code
+    return median
+
+
+@njit(cache=True, nogil=True)
 def _described(
-    labels: NDArray[np.int32], gray: Codes, distance: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    labels: NDArray[np.int32], gray: Codes, distance: NDArray[np.float32], lines: NDArray[np.bool_]
+) -> tuple[
+    NDArray[np.bool_],
+    NDArray[np.bool_],
+    NDArray[np.int32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+]:
     height, width = gray.shape
     count = labels.max() + 1
-    area, deep = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    area, deep, bare = np.zeros(count, np.int32), np.zeros(count, np.int32), np.zeros(count, np.int32)
     center = np.zeros((count, 2), np.float32)
     inner = distance > 1
     for y in range(height):
@@ -263,28 +303,31 @@ def _described(
             i = labels[y, x]
             area[i] += 1
             deep[i] += inner[y, x]
+            bare[i] += not lines[y, x]
             center[i, 0] += x
             center[i, 1] += y
-    first, second = np.zeros(count), np.zeros(count)
+    thin = deep < 4
+    median = _medians(labels, gray, thin, lines, bare)
+    first, second, pixels = np.zeros(count), np.zeros(count), np.zeros(count)
     for y in range(height):
         for x in range(width):
             i = labels[y, x]
-            if deep[i] < 4:
-                inner[y, x] = True
+            if thin[i]:
+                inner[y, x] = (not lines[y, x] or bare[i] == 0) and abs(gray[y, x] - median[i]) <= _BLUR
             if inner[y, x]:
+                pixels[i] += 1
                 first[i] += gray[y, x]
                 second[i] += float(gray[y, x]) ** 2
-    total, pixels_told = 0.0, 0
+    total, pixels_told = 0.0, 0.0
     for i in range(1, count):
         center[i, 0] /= area[i]  # a row at once takes Numba five seconds to compile
         center[i, 1] /= area[i]
-        pixels = deep[i] if deep[i] >= 4 else area[i]
-        first[i] /= pixels
-        second[i] = np.sqrt(max(0, second[i] / pixels - first[i] ** 2))
-        if deep[i] >= 4:
-            total += second[i] * pixels
-            pixels_told += pixels
+        first[i] /= pixels[i]
+        second[i] = np.sqrt(max(0, second[i] / pixels[i] - first[i] ** 2))
+        if not thin[i]:
+            total += second[i] * pixels[i]
+            pixels_told += pixels[i]
     for i in range(1, count):
-        if deep[i] < 4:
+        if thin[i]:
             second[i] = total / max(1, pixels_told)
-    return inner, area, first.astype(np.float32), second.astype(np.float32), center
+    return inner, thin, area, first.astype(np.float32), second.astype(np.float32), center

@@ -59,7 +59,7 @@ class Pictures:
         """
         if found.regions is None:
             return votes, shift
-        numbers, large = large_enough(found.regions.labels, found.regions.inner)
+        numbers, large = large_enough(found.regions)
         drawing = _constellation(found, numbers, large)
         best = np.full(len(numbers), BELIEVED[0], np.float32)
         ab = np.zeros((len(numbers), 2), np.float32)
@@ -104,7 +104,7 @@ def _view(reference: Reference, side: int) -> tuple[Constellation, Floats] | Non
     if found.regions is None:
         return None
     seen = np.asarray(opacity > _OPAQUE)
-    numbers, large = large_enough(found.regions.labels, found.regions.inner, seen)
+    numbers, large = large_enough(found.regions, seen)
     if large.sum() < FEWEST:
         return None
     labels = np.where(found.regions.inner & seen, found.regions.labels, 0)

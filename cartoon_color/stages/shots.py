@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,7 +20,9 @@ Thumbnail = NDArray[np.float32]
 THUMBNAIL = (64, 48)
 """Width and height: grain averages out, and a hand that moves stays small."""
 WINDOW = 8
-"""Frames before and after a frame that tell how much the picture moves there; also what the stage holds back."""
+"""Frames before and after a frame that tell how much the picture moves there."""
+REACH = 18
+"""Frames before and after the middle of a dissolve among which it begins and ends."""
 FLASH = 3
 """Longest flash, in frames, that is looked through. Lightning in the films measured lasts 1 to 3 frames."""
 VISIBLE = 12
@@ -53,11 +55,13 @@ class DetectShots:
     - their histograms differ by `histogram`, or `share` of the pixels differ: a figure that jumps keeps the histogram
       and leaves most of the picture alone, while a cut between two views of a background only keeps the histogram.
 
-    In the middle of a dissolve, a shot starts, too: there the picture is a mixture of two that are unlike each other, 8
-    frames before and after, and moves on from one to the other. So dissolves of up to some 24 frames are found; through
-    longer ones the shot goes on, unless the last step is abrupt. And a shot starts where another picture than
-    before fades in from the dark; what fades out and soon comes back, goes on. Shots shorter than `min_length`
-    frames, black frames between two shots among them, belong to the shot that they begin.
+    A dissolve is a shot of its own, whose frames are `mixed`: in its middle, the picture is a mixture of two that are
+    unlike each other, 8 frames before and after, and moves on from one to the other; it begins and ends where a ramp
+    between the two fits best. So dissolves of up to some 24 frames are found; through longer ones the shot goes on,
+    unless the last step is abrupt. Where figures move too much meanwhile, the next shot starts in the middle. And a
+    shot starts where another picture than before fades in from the dark; what fades out and soon comes back, goes on.
+    Shots shorter than `min_length` frames, black frames between two shots among them, belong to the shot that they
+    begin.
 
     Compared with what the eye sees: "Popeye the Sailor Meets Sindbad the Sailor", 5,090 frames, 14 of 14 cuts, none
     false (a pan that jumps where film is missing is no cut); an emoji reel, 2,936 frames, 43 of 44, none false (missed:
@@ -66,17 +70,35 @@ class DetectShots:
     the three fades and the dissolve of each.
     """
 
-    lookahead = WINDOW
+    lookahead = WINDOW + 2 * REACH
 
     def __init__(self, settings: ShotSettings | None = None, *, bit_depth: int = 8) -> None:
         self.settings = settings or ShotSettings()
         self.scale = 2.0 ** (8 - bit_depth)
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Yield the same frames, `shot` set."""
+        """Yield the same frames, `shot` and `mixed` set."""
+        places: deque[_Place] = deque()
+        shot = 0
+        for place in self._places(frames):
+            places.append(place)
+            if len(places) > REACH and places[-1 - REACH].dissolves:
+                _divide(places, len(places) - 1 - REACH)
+            if len(places) > 2 * REACH:
+                shot += places[0].starts
+                yield _numbered(places.popleft(), shot)
+        for at, place in enumerate(places):
+            if place.dissolves:
+                _divide(places, at)
+        for place in places:
+            shot += place.starts
+            yield _numbered(place, shot)
+
+    def _places(self, frames: Iterator[Frame]) -> Iterator[_Place]:
+        """The frames, and which of them start a shot; one starts in the middle of a dissolve, too."""
         seen = self._see(frames)
         window: deque[_Seen] = deque()
-        at, shot, length = 0, 0, 0
+        at = length = 0
         dissolving = False
         while True:
             while len(window) <= at + WINDOW and (new := next(seen, None)) is not None:
@@ -87,10 +109,9 @@ class DetectShots:
             halfway = share is not None and share >= 0.5 and not dissolving
             dissolving = share is not None and (dissolving or halfway)
             starts = halfway or self._starts_shot(window, at) or _fades_in(window, at)
-            if length >= self.settings.min_length and starts:
-                shot, length = shot + 1, 0
-            length += 1
-            yield window[at].frame.with_(shot=shot)
+            starts = starts and length >= self.settings.min_length
+            length = 1 if starts else length + 1
+            yield _Place(window[at], starts, dissolves=starts and halfway)
             if at == WINDOW:
                 window.popleft()
             else:
@@ -142,14 +163,10 @@ class DetectShots:
             or min(_parts(middle, first, last)) < _PART
         ):
             return None
-        way = last - first
-        shares, rests = [], []
-        for at in (WINDOW // 2, WINDOW, WINDOW + WINDOW // 2):
-            moved = window[at].thumbnail - first
-            shares.append(float((moved * way).sum() / (way * way).sum()))
-            rests.append(_distance(moved, shares[-1] * way))
+        pictures = [window[at].thumbnail for at in (WINDOW // 2, WINDOW, WINDOW + WINDOW // 2)]
+        shares = [_share(picture, first, last) for picture in pictures]
         grows = shares[0] < shares[1] < shares[2] and 0.3 < shares[1] < 0.7
-        return shares[1] if grows and max(rests) < _UNMIXED * change else None
+        return shares[1] if grows and max(_rest(picture, first, last) for picture in pictures) < _UNMIXED else None
 
 
 def _fades_in(window: deque[_Seen], at: int) -> bool:
@@ -177,6 +194,69 @@ class _Seen:
     """Distance to the thumbnail before; 0 for the first."""
     contrast: float
     """Standard deviation of the thumbnail."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """A frame among those that wait for their number."""
+
+    seen: _Seen
+    starts: bool
+    """Whether a shot starts here."""
+    dissolves: bool = False
+    """Whether that is in the middle of a dissolve."""
+    mixed: bool = False
+    """Whether it is in a dissolve."""
+
+
+def _divide(places: Sequence[_Place], middle: int) -> None:
+    """Make a shot of the dissolve around `middle`: where a ramp between two pictures fits best, if what is in between
+    is a mixture of them."""
+    places[middle].dissolves = False
+    low, high = max(0, middle - REACH), min(len(places) - 1, middle + REACH)
+    low = next((at for at in range(middle - 1, low, -1) if places[at].starts), low)
+    high = next((at - 1 for at in range(middle + 1, high + 1) if places[at].starts), high)
+    thumbnails = [places[at].seen.thumbnail for at in range(low, high + 1)]
+    shares = _shares(thumbnails)
+    frames = np.arange(low, high + 1)
+    last, first = min(
+        ((one, other) for one in range(low, middle) for other in range(max(one + 3, middle + 1), high + 1)),
+        key=lambda ends: np.square(shares - np.clip((frames - ends[0]) / (ends[1] - ends[0]), 0, 1)).sum(),
+        default=(middle - 1, middle),
+    )
+    one, other = (places[at].seen.thumbnail for at in (last, first))
+    mixed = range(last + 1, first)
+    if not mixed or max(_rest(places[at].seen.thumbnail, one, other) for at in mixed) > _UNMIXED:
+        return
+    places[middle].starts = False
+    places[last + 1].starts = places[first].starts = True
+    for at in mixed:
+        places[at].mixed = True
+
+
+def _shares(thumbnails: Sequence[Thumbnail]) -> NDArray[np.float32]:
+    """How much of the last picture is in each: what most pixels say, so that figures which move don't count."""
+    first, last = thumbnails[0], thumbnails[-1]
+    told = np.abs(last - first) > VISIBLE
+    if not told.any():
+        return np.zeros(len(thumbnails), np.float32)
+    shares = [np.median((thumbnail - first)[told] / (last - first)[told]) for thumbnail in thumbnails]
+    return np.array(shares, np.float32)
+
+
+def _share(mixture: Thumbnail, one: Thumbnail, other: Thumbnail) -> float:
+    """How much of `other` is in a mixture, if the rest is `one`: by least squares."""
+    way = other - one
+    return float(((mixture - one) * way).sum() / max(float((way * way).sum()), 1e-6))
+
+
+def _rest(mixture: Thumbnail, one: Thumbnail, other: Thumbnail) -> float:
+    """What else is in a mixture, against how the two differ."""
+    return _distance(mixture - one, _share(mixture, one, other) * (other - one)) / max(_distance(one, other), 1e-6)
+
+
+def _numbered(place: _Place, shot: int) -> Frame:
+    return place.seen.frame.with_(shot=shot, mixed=place.mixed)
 
 
 def _distance(one: Thumbnail, other: Thumbnail) -> float:

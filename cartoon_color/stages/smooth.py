@@ -133,7 +133,7 @@ class Smooth:
                 mean *= np.float32(drawing.light)
                 if drawing.given is not None:
                     mean += times(drawing.chroma - mean, drawing.given.astype(np.float32))
-                decided.append(Colored(mean, light=drawing.light))
+                decided.append(Colored(mean, light=drawing.light, given=drawing.given))
         return decided[::-1]
 
 

@@ -27,6 +27,7 @@ class Colored(NamedTuple):
     chroma: Chroma
     flat: NDArray[np.uint16] | None = None
     light: float = 1.0
+    given: NDArray[np.float16] | None = None
 
 
 WaitingT = TypeVar("WaitingT", bound=Waiting)
