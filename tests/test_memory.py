@@ -186,8 +186,24 @@ def test_width_follows_from_the_other_episodes() -> None:
     )
     noise = replace(told, paint=rng.normal(0, 30, (400, 2)).astype(np.float32))
     narrow, wide = (make("drawn", ["a", "b"], "", each, looks(rng)).width for each in (told, noise))
-    assert (narrow, wide) == WIDTHS
+    assert (narrow, wide) == (WIDTHS[0], WIDTHS[-1])
     assert make("drawn", ["a"], "", noise.of(noise.episode == 0), looks(rng)).width == narrow
+
+
+def test_a_wider_kernel_is_taken_that_tells_paints_nearly_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    angle = rng.uniform(-np.pi, np.pi, 400)
+    circle = np.zeros((400, 8), np.float32)
+    circle[:, 0], circle[:, 1] = np.cos(angle), np.sin(angle)
+    varied = replace(
+        entries(rng, 400),
+        features=circle + rng.normal(0, 0.1, (400, 8)).astype(np.float32),
+        lightness=np.full(400, 50, np.float32),
+        paint=(10 * circle[:, :2] + rng.normal(0, 20, (400, 2))).astype(np.float32),
+    )
+    assert make("drawn", ["a", "b"], "", varied, looks(rng)).width == WIDTHS[-1]
+    monkeypatch.setattr("cartoon_color.memory.making._NEARLY", 1.0)
+    assert make("drawn", ["a", "b"], "", varied, looks(rng)).width == 2
 
 
 def test_how_far_drawings_of_a_show_differ_by_hand() -> None:

@@ -24,8 +24,10 @@ MOST_ENTRIES = 1 << 16
 """Kept of a show; like ones are merged until no more are left."""
 MOST_DRAWINGS = 1 << 13
 """Whose looks are kept; more are thinned out evenly."""
-WIDTHS = (0.5, 1.0)
-"""Of the kernel: what suits cels, whose paints are exact, and paintings, whose paints vary."""
+WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Of the kernel: from what suits cels, whose paints are exact, to paintings, whose paints vary."""
+_NEARLY = 1.05
+"""By how much a wider kernel may tell paints worse and still be taken: matches that are few err together."""
 _QUERIES = 2000
 """Entries, and drawings, that are looked up in the other episodes."""
 _FAMILIAR = 85.0
@@ -95,7 +97,8 @@ def make(show: str, episodes: Sequence[str], weights: str, entries: Entries, loo
 
 
 def _width(entries: Entries) -> float:
-    """The one by which the paints of some entries are told best by those of the other episodes."""
+    """The widest one by which the paints of some entries are told by those of the other episodes nearly as well as by
+    the best one."""
     # The shots of one episode are no stand-in: most show places that none of the others does.
     if len(np.unique(entries.episode)) == 1:
         return WIDTHS[0]
@@ -111,8 +114,8 @@ def _width(entries: Entries) -> float:
         nearest, paint, shot = apart.min(axis=1), entries.paint[inside], shots[inside]
         for number, width in enumerate(WIDTHS):
             _, found = regress(apart, nearest, width, shot, paint, index[inside], part[inside], 0)
-            errors[number] += np.square(found - entries.paint[rows[asked][able]]).sum()
-    return WIDTHS[int(errors.argmin())]
+            errors[number] += np.linalg.norm(found - entries.paint[rows[asked][able]], axis=1).sum()
+    return WIDTHS[int(np.flatnonzero(errors <= _NEARLY * errors.min()).max())]
 
 
 def _familiar(looks: Looks) -> float:
