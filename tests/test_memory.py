@@ -171,20 +171,24 @@ def test_what_was_drawn_again_gets_its_own_paint_and_what_is_only_alike_a_mean(e
     np.testing.assert_allclose(memory.recall(circle[1::2], gray).ab, np.tile(mean, (12, 1)), atol=0.1)
 
 
+def around(rng: np.random.Generator, told: float, noise: float) -> Entries:
+    """Regions around a circle, whose place there tells so much of their paint; so much of it is noise."""
+    angle = rng.uniform(-np.pi, np.pi, 400)
+    circle = np.zeros((400, 8), np.float32)
+    circle[:, 0], circle[:, 1] = np.cos(angle), np.sin(angle)
+    return replace(
+        entries(rng, 400),
+        features=circle + rng.normal(0, 0.1, (400, 8)).astype(np.float32),
+        lightness=np.full(400, 50, np.float32),
+        paint=(told * circle[:, :2] + rng.normal(0, noise, (400, 2))).astype(np.float32),
+    )
+
+
 def test_width_follows_from_the_other_episodes() -> None:
     """Where looks tell paints, the nearest match counts most; where paints vary at random, many are averaged; a single
     episode's shots tell nothing of that."""
     rng = np.random.default_rng(3)
-    angle = rng.uniform(-np.pi, np.pi, 400)
-    circle = np.zeros((400, 8), np.float32)
-    circle[:, 0], circle[:, 1] = np.cos(angle), np.sin(angle)
-    told = replace(
-        entries(rng, 400),
-        features=circle + rng.normal(0, 0.1, (400, 8)).astype(np.float32),
-        lightness=np.full(400, 50, np.float32),
-        paint=60 * circle[:, :2],
-    )
-    noise = replace(told, paint=rng.normal(0, 30, (400, 2)).astype(np.float32))
+    told, noise = around(rng, 60, 0), around(rng, 0, 30)
     narrow, wide = (make("drawn", ["a", "b"], "", each, looks(rng)).width for each in (told, noise))
     assert (narrow, wide) == (WIDTHS[0], WIDTHS[-1])
     assert make("drawn", ["a"], "", noise.of(noise.episode == 0), looks(rng)).width == narrow
@@ -192,15 +196,7 @@ def test_width_follows_from_the_other_episodes() -> None:
 
 def test_a_wider_kernel_is_taken_that_tells_paints_nearly_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
-    angle = rng.uniform(-np.pi, np.pi, 400)
-    circle = np.zeros((400, 8), np.float32)
-    circle[:, 0], circle[:, 1] = np.cos(angle), np.sin(angle)
-    varied = replace(
-        entries(rng, 400),
-        features=circle + rng.normal(0, 0.1, (400, 8)).astype(np.float32),
-        lightness=np.full(400, 50, np.float32),
-        paint=(10 * circle[:, :2] + rng.normal(0, 20, (400, 2))).astype(np.float32),
-    )
+    varied = around(rng, 10, 20)
     assert make("drawn", ["a", "b"], "", varied, looks(rng)).width == WIDTHS[-1]
     monkeypatch.setattr("cartoon_color.memory.making._NEARLY", 1.0)
     assert make("drawn", ["a", "b"], "", varied, looks(rng)).width == 2
