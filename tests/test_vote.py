@@ -115,13 +115,13 @@ def test_a_small_dark_part_is_no_line() -> None:
     assert not (labels[:29] == ear).any()
 
 
-@pytest.mark.parametrize("gray", [200, 90])
-def test_a_thin_part_has_the_gray_of_its_paint(gray: int) -> None:
+@pytest.mark.parametrize(("gray", "half", "blur"), [(200, 5, 5), (90, 4, 3)])
+def test_a_thin_part_has_the_gray_of_its_paint(gray: int, half: int, blur: int) -> None:
     """The brim of a hat, of which its line leaves a few pixels, and the line's blur."""
     picture = np.full((80, 100), 150, np.uint8)
     for color, width in ((20, 4), (gray, cv2.FILLED), (20, 2)):
-        cv2.ellipse(picture, (50, 40), (34, 4), 0, 0, 360, color, width, cv2.LINE_AA)
-    found = segment_drawing(np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8))
+        cv2.ellipse(picture, (50, 40), (34, half), 0, 0, 360, color, width, cv2.LINE_AA)
+    found = segment_drawing(np.asarray(cv2.GaussianBlur(picture, (blur, blur), 0), np.uint8))
     brim = found.labels[40, 50]
     mine = found.labels == brim
     assert found.thin[brim]
