@@ -277,19 +277,8 @@ def _extract(
             keep, distance = consider(frame, planes)
             if keep:
                 pool.submit(frame.index, planes)
-            rows.append(
-                Row(
-                    frame.index,
-                    frame.pts,
-                    frame.time_base,
-                    "duplicate",
-                    distance,
-                    None,
-                    None,
-                    frame.shot,
-                    frame.mixed,
-                )
-            )
+            place = frame.index, frame.pts, frame.time_base
+            rows.append(Row(*place, "duplicate", distance, None, None, frame.shot, frame.mixed))
             if progress is not None:
                 progress(len(rows))
     made = pool.made

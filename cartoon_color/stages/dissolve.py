@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import cast
 
-import cv2
 import numpy as np
 
 from cartoon_color import color
-from cartoon_color.frames import Chroma, ColorRange, Frame, Luma
-from cartoon_color.stages.motion import small_chroma, small_size, times
-from cartoon_color.stages.shots import REACH
+from cartoon_color.frames import Chroma, ColorRange, Frame
+from cartoon_color.stages.motion import small_chroma, small_luma, times
+from cartoon_color.stages.shots import REACH, share_of
 
 
 class MixDissolves:
@@ -50,27 +48,21 @@ class MixDissolves:
         yield from waiting
 
     def _mixed(self, before: Frame, dissolve: Iterable[Frame], after: Frame) -> Iterator[Frame]:
-        one, other = _small_luma(before), _small_luma(after)
-        start, way = one.astype(np.float32), other.astype(np.float32) - one
-        lightness = np.stack([color.luma_to_lightness(each, self.bit_depth, self.color_range) for each in (one, other)])
+        ends = small_luma(before), small_luma(after)
+        lightness = np.stack([color.luma_to_lightness(each, self.bit_depth, self.color_range) for each in ends])
+        one, other = (each.astype(np.float32) for each in ends)
         members = np.stack([small_chroma(each) for each in (before, after)])
         for _, drawing in groupby(dissolve, key=lambda frame: frame.drawing):
             chroma = None
             for frame in drawing:
                 if chroma is None:
-                    moved = _small_luma(frame) - start
-                    share = min(1.0, max(0.0, float((moved * way).sum()) / max(float((way * way).sum()), 1e-6)))
+                    share = min(1.0, max(0.0, share_of(other, small_luma(frame).astype(np.float32), one)))
                     chroma = _kept(frame, color.mean_ab_in_rgb(lightness, members, (1 - share, share)))
                 yield frame.with_(chroma=chroma)
-
-
-def _small_luma(frame: Frame) -> Luma:
-    return cast("Luma", cv2.resize(frame.luma, small_size(frame.luma.shape), interpolation=cv2.INTER_AREA))
 
 
 def _kept(frame: Frame, mixed: Chroma) -> Chroma:
     """The mixed chroma, but for what is given."""
     if frame.given is None:
         return mixed
-    given = cv2.resize(frame.given.astype(np.float32), mixed.shape[1::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(mixed + times(small_chroma(frame) - mixed, np.asarray(given, np.float32)), np.float32)
+    return np.asarray(mixed + times(small_chroma(frame) - mixed, frame.given.astype(np.float32)), np.float32)

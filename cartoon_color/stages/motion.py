@@ -48,9 +48,13 @@ class Motion:
 
 def small_gray(frame: Frame, bit_depth: int, color_range: ColorRange) -> Gray:
     """A frame's lightness at the size at which motion is followed."""
-    luma = cast("Luma", cv2.resize(frame.luma, small_size(frame.luma.shape), interpolation=cv2.INTER_AREA))
-    lightness = color.luma_to_lightness(luma, bit_depth, color_range)
+    lightness = color.luma_to_lightness(small_luma(frame), bit_depth, color_range)
     return np.asarray(cv2.convertScaleAbs(lightness, alpha=2.55))
+
+
+def small_luma(frame: Frame) -> Luma:
+    """A frame's luma at that size."""
+    return cast("Luma", cv2.resize(frame.luma, small_size(frame.luma.shape), interpolation=cv2.INTER_AREA))
 
 
 def without_grain(gray: Gray) -> Gray:

@@ -164,7 +164,7 @@ class DetectShots:
         ):
             return None
         pictures = [window[at].thumbnail for at in (WINDOW // 2, WINDOW, WINDOW + WINDOW // 2)]
-        shares = [_share(picture, first, last) for picture in pictures]
+        shares = [share_of(last, picture, first) for picture in pictures]
         grows = shares[0] < shares[1] < shares[2] and 0.3 < shares[1] < 0.7
         return shares[1] if grows and max(_rest(picture, first, last) for picture in pictures) < _UNMIXED else None
 
@@ -244,15 +244,15 @@ def _shares(thumbnails: Sequence[Thumbnail]) -> NDArray[np.float32]:
     return np.array(shares, np.float32)
 
 
-def _share(mixture: Thumbnail, one: Thumbnail, other: Thumbnail) -> float:
-    """How much of `other` is in a mixture, if the rest is `one`: by least squares."""
+def share_of(other: NDArray[np.float32], mixture: NDArray[np.float32], one: NDArray[np.float32]) -> float:
+    """How much of `other` is in a mixture, if the rest is `one`, all of one shape: by least squares."""
     way = other - one
     return float(((mixture - one) * way).sum() / max(float((way * way).sum()), 1e-6))
 
 
 def _rest(mixture: Thumbnail, one: Thumbnail, other: Thumbnail) -> float:
     """What else is in a mixture, against how the two differ."""
-    return _distance(mixture - one, _share(mixture, one, other) * (other - one)) / max(_distance(one, other), 1e-6)
+    return _distance(mixture - one, share_of(other, mixture, one) * (other - one)) / max(_distance(one, other), 1e-6)
 
 
 def _numbered(place: _Place, shot: int) -> Frame:
